@@ -1,0 +1,28 @@
+//! The complete input of a decision, `now` included, so that decisions replay.
+
+use std::sync::Arc;
+
+use crate::{Agent, Instance, Person, Pin, PolicyId, Resource, ResourceFacts, Timestamp, ToolCall};
+
+/// Everything a decision depends on, besides the policy set.
+#[derive(Debug, Clone)]
+pub struct AccessRequest {
+    /// The moment of the call, read once.
+    pub now: Timestamp,
+    /// Who acts.
+    pub agent: Arc<Agent>,
+    /// In which run, with which mandate.
+    pub instance: Arc<Instance>,
+    /// The person acted for, with their groups, when the directory knows them.
+    pub user: Option<Arc<Person>>,
+    /// What is asked for.
+    pub call: ToolCall,
+    /// The pin of the tool, if the operation is one.
+    pub pin: Option<Pin>,
+    /// What it acts on, when the connector binds a resource from an argument.
+    pub resource: Option<Resource>,
+    /// The looked-up facts of the resource.
+    pub facts: Option<ResourceFacts>,
+    /// Gates that a valid approval of exactly this call lifts.
+    pub lifted: Vec<PolicyId>,
+}

@@ -1,0 +1,136 @@
+//! The catalogue of refusals. Numbers are never reused.
+
+macro_rules! catalogue {
+    ($($(#[$doc:meta])* $code:ident = $number:literal, $what:literal, $next:literal;)*) => {
+        /// A stable code for a refusal.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code { $($(#[$doc])* $code,)* }
+
+        impl Code {
+            /// Every code, in order of number.
+            pub const ALL: &'static [Self] = &[$(Self::$code),*];
+
+            /// The number after `PL-`.
+            #[must_use]
+            pub fn number(self) -> u16 {
+                match self { $(Self::$code => $number,)* }
+            }
+
+            /// What happened, in a few words.
+            #[must_use]
+            pub fn what(self) -> &'static str {
+                match self { $(Self::$code => $what,)* }
+            }
+
+            /// What to do next, when nothing more is known about the case.
+            #[must_use]
+            pub fn next(self) -> &'static str {
+                match self { $(Self::$code => $next,)* }
+            }
+        }
+    };
+}
+
+catalogue! {
+    // Who you are.
+    /// No credential was sent.
+    NoCredential = 1001, "no credential",
+        "start an instance with `placet instance start AGENT` and send its token as `Authorization: Bearer`";
+    /// The credential is not a token of this deployment.
+    BadCredential = 1002, "credential not accepted",
+        "start a new instance with `placet instance start AGENT`; tokens of other systems are never accepted";
+    /// The credential has run out.
+    ExpiredCredential = 1003, "credential expired",
+        "start a new instance with `placet instance start AGENT`";
+    /// The instance was revoked.
+    RevokedInstance = 1004, "instance revoked",
+        "stop this run and ask the agent's owner why it was revoked";
+    /// The agent is not registered, or was switched off.
+    UnknownAgent = 1005, "agent not registered",
+        "register it with `placet agent register NAME --owner PERSON --purpose TEXT --tier N`";
+    /// The credential was issued for another connector or deployment.
+    WrongAudience = 1006, "credential is for another audience",
+        "start an instance at this deployment and use the token it prints";
+
+    // What you sent.
+    /// The request cannot be read in exactly one way.
+    Malformed = 1101, "request not accepted",
+        "send one JSON-RPC 2.0 message in plain UTF-8 that every parser reads alike";
+    /// A mirrored header does not agree with the body.
+    HeaderMismatch = 1102, "header and body disagree",
+        "send the MCP headers with the values of the body";
+    /// The body is larger than the limit.
+    TooLarge = 1103, "request too large",
+        "send less at once, or ask the operator to raise `limits.body_bytes`";
+    /// The body is compressed.
+    Encoded = 1104, "compressed request",
+        "send the body without `Content-Encoding`: what is judged must be what is sent";
+    /// The method is unknown here.
+    UnknownMethod = 1105, "unknown method",
+        "use a method of MCP 2025-06-18, 2025-11-25 or 2026-07-28";
+    /// `Host` or `Origin` is not one of ours.
+    WrongOrigin = 1106, "host or origin not accepted",
+        "use the configured address, or add the name to `gateway.hosts` or `gateway.origins`";
+    /// There is no such connector.
+    UnknownConnector = 1107, "unknown connector",
+        "use `/mcp/<connector>` with a connector of the operator's `placet.toml`";
+    /// The session does not exist, or is another instance's.
+    UnknownSession = 1108, "unknown session",
+        "send `initialize` again without a session id";
+
+    // What policy said.
+    /// No grant covers the call.
+    NoGrant = 1201, "not permitted",
+        "do not retry; use another tool, or ask the agent's owner for a grant";
+    /// A veto forbids the call.
+    Vetoed = 1202, "forbidden by policy",
+        "do not retry this call unchanged; change the arguments the policy names or ask its owner";
+    /// The call could not be judged.
+    NotJudged = 1203, "could not be judged",
+        "do not retry; tell the operator, who finds the cause in the receipt";
+    /// The connector has no such tool.
+    UnknownTool = 1204, "unknown tool",
+        "call `tools/list` for the tools you may use";
+    /// The tool's definition has changed since it was accepted.
+    Quarantined = 1205, "tool in quarantine",
+        "wait until the operator has looked at the change and run `placet connector accept`";
+    /// The arguments do not fit the pinned schema.
+    OutsideSchema = 1206, "arguments do not fit the tool",
+        "send only what the tool's input schema names, with the types it names";
+    /// A fact that policies need could not be looked up.
+    NoFacts = 1207, "facts not available",
+        "try again later; without the facts the call is not judged";
+
+    // What people said.
+    /// The call waits for a person.
+    ApprovalRequired = 1301, "approval required",
+        "wait, then send the identical call again; changed arguments need a new approval";
+    /// A person refused.
+    ApprovalDenied = 1302, "approval denied",
+        "do not retry this call; take another way or ask the approver";
+    /// The approval was used by another call.
+    ApprovalUsed = 1303, "approval already used",
+        "do not retry; an approval runs one call once";
+    /// The agent has too many open questions.
+    TooManyPending = 1304, "too many approvals waiting",
+        "wait until some are answered";
+
+    // What we could not do.
+    /// The ledger cannot be written: no call.
+    LedgerUnavailable = 1401, "receipt could not be written",
+        "try again later; nothing was sent to the tool";
+    /// The registry or approvals cannot be read.
+    StoreUnavailable = 1402, "records not available",
+        "try again later; nothing was sent to the tool";
+    /// The gateway is shutting down.
+    Draining = 1403, "shutting down",
+        "try again in a few seconds";
+
+    // What the tool did.
+    /// The tool cannot be reached; nothing was sent.
+    ToolUnreachable = 1501, "tool not reachable",
+        "try again later or tell the operator";
+    /// The call was sent and no answer is known.
+    OutcomeUnknown = 1502, "outcome unknown",
+        "do not retry blindly: the tool may have acted; look at its state first";
+}

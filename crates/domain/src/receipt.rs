@@ -1,0 +1,323 @@
+//! Receipt bodies: what is written before a call and after it, and when rights change.
+//! The format is `spec/receipt.md`; bytes are RFC 8785 JSON with integers only.
+
+use crate::{
+    AccessRequest, AgentName, Approval, CallDigest, CallId, Commitment, ConnectorName, Decision, DenyCause,
+    Digest, InstanceId, Json, Object, Outcome, PersonName, ReceiptId, Timestamp, Verdict,
+};
+
+/// Where a receipt stands in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptRef {
+    /// Its id.
+    pub id: ReceiptId,
+    /// Index of its leaf.
+    pub index: u64,
+    /// RFC 6962 leaf hash of its bytes.
+    pub leaf_hash: Digest,
+    /// The signed checkpoint of the batch that made it durable.
+    pub checkpoint: std::sync::Arc<str>,
+}
+
+/// What the client says of itself. Recorded, never believed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientFacts {
+    /// Model and version (`_meta["dev.placet/model"]`).
+    pub model: Option<String>,
+    /// Digest of the prompt (`_meta["dev.placet/prompt-sha256"]`).
+    pub prompt: Option<String>,
+    /// Why the agent wants it (`_meta["dev.placet/rationale"]`).
+    pub rationale: Option<String>,
+}
+
+/// The record of a decision, durable before anything is forwarded.
+#[derive(Debug)]
+pub struct DecisionReceipt<'a> {
+    /// Its id.
+    pub id: ReceiptId,
+    /// When.
+    pub now: Timestamp,
+    /// The attempt.
+    pub call: CallId,
+    /// The judged request; absent when it could not be read or the caller is not known.
+    pub request: Option<&'a AccessRequest>,
+    /// Who tried, when only that is known.
+    pub agent: Option<&'a AgentName>,
+    /// Which instance tried, when only that is known.
+    pub instance: Option<InstanceId>,
+    /// Where it was to go.
+    pub connector: &'a ConnectorName,
+    /// The decision, or why there is none.
+    pub decision: Result<&'a Decision, &'a str>,
+    /// The refusal's code, if it was refused.
+    pub code: Option<crate::Code>,
+    /// What the client says of itself.
+    pub client: &'a ClientFacts,
+    /// Commitment to the canonical `params` that are sent.
+    pub payload: Option<Commitment>,
+    /// The digest an approval is bound to.
+    pub digest: Option<CallDigest>,
+    /// The approval that lifted the gates, or that was asked for.
+    pub approval: Option<&'a Approval>,
+}
+
+impl DecisionReceipt<'_> {
+    /// The leaf.
+    #[must_use]
+    pub fn to_json(&self) -> Object {
+        let verdict = self.decision.map_or("deny", |decision| decision.verdict.as_str());
+        let mut body = header("decision", self.id, self.now)
+            .with("call", self.call.to_string())
+            .with("connector", self.connector.as_str())
+            .with("verdict", verdict)
+            .with_some("code", self.code.map(|code| code.to_string()))
+            .with_some("call_digest", self.digest.map(|digest| digest.to_string()))
+            .with_some("request", self.payload.map(|payload| payload.to_string()));
+        if let Some(request) = self.request {
+            put_request(&mut body, request);
+        } else {
+            body = body
+                .with_some("agent", self.agent.map(|agent| agent.as_str()))
+                .with_some("instance", self.instance.map(|instance| instance.to_string()));
+        }
+        match self.decision {
+            Ok(decision) => put_decision(&mut body, decision),
+            Err(why) => body.set("error", clip(why)),
+        }
+        if let Some(approval) = self.approval {
+            body.set("approval", approval_summary(approval));
+        }
+        put_client(&mut body, self.client);
+        body
+    }
+}
+
+/// The record of what became of a performed call.
+#[derive(Debug)]
+pub struct OutcomeReceipt<'a> {
+    /// Its id.
+    pub id: ReceiptId,
+    /// When.
+    pub now: Timestamp,
+    /// The attempt.
+    pub call: CallId,
+    /// Leaf hash of the decision receipt; absent only for a call found open at start-up.
+    pub decision: Option<Digest>,
+    /// What the tool did.
+    pub outcome: Outcome,
+    /// Commitment to the bytes of the tool's result.
+    pub response: Option<Commitment>,
+    /// Microseconds between sending and the answer.
+    pub elapsed_us: i64,
+    /// Why the outcome is unknown or failed, if that is known.
+    pub detail: Option<&'a str>,
+}
+
+impl OutcomeReceipt<'_> {
+    /// The leaf.
+    #[must_use]
+    pub fn to_json(&self) -> Object {
+        header("outcome", self.id, self.now)
+            .with("call", self.call.to_string())
+            .with("elapsed_us", self.elapsed_us)
+            .with("outcome", self.outcome.as_str())
+            .with_some("decision", self.decision.map(|leaf| leaf.to_string()))
+            .with_some("response", self.response.map(|response| response.to_string()))
+            .with_some("detail", self.detail.map(clip))
+    }
+}
+
+/// The record of a person's answer.
+#[derive(Debug)]
+pub struct ApprovalReceipt<'a> {
+    /// Its id.
+    pub id: ReceiptId,
+    /// When.
+    pub now: Timestamp,
+    /// The approval with its answer.
+    pub approval: &'a Approval,
+}
+
+impl ApprovalReceipt<'_> {
+    /// The leaf.
+    #[must_use]
+    pub fn to_json(&self) -> Object {
+        let approval = self.approval;
+        header("approval", self.id, self.now)
+            .with("agent", approval.requester.agent.as_str())
+            .with("instance", approval.requester.instance.to_string())
+            .with("connector", approval.connector.as_str())
+            .with("operation", approval.operation.as_str())
+            .with("call_digest", approval.digest.to_string())
+            .with("policy", approval.policy.to_string())
+            .with("approval", approval_summary(approval))
+    }
+}
+
+/// A change of rights: who may act, what may be called, which rules hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistryChange {
+    /// An agent was registered.
+    AgentRegistered,
+    /// An instance was started.
+    InstanceStarted,
+    /// An instance was revoked.
+    InstanceRevoked,
+    /// A policy set came into force.
+    PolicyActivated,
+    /// A tool's definition was accepted.
+    ToolAccepted,
+    /// A tool was found changed and put in quarantine.
+    ToolQuarantined,
+    /// The ledger's key came into use.
+    KeyActivated,
+}
+
+impl RegistryChange {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::AgentRegistered => "agent",
+            Self::InstanceStarted => "instance",
+            Self::InstanceRevoked => "revocation",
+            Self::PolicyActivated => "policy",
+            Self::ToolAccepted | Self::ToolQuarantined => "pin",
+            Self::KeyActivated => "key",
+        }
+    }
+
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::AgentRegistered => "agent_registered",
+            Self::InstanceStarted => "instance_started",
+            Self::InstanceRevoked => "instance_revoked",
+            Self::PolicyActivated => "policy_activated",
+            Self::ToolAccepted => "tool_accepted",
+            Self::ToolQuarantined => "tool_quarantined",
+            Self::KeyActivated => "key_activated",
+        }
+    }
+}
+
+/// The record of a change of rights.
+#[derive(Debug)]
+pub struct RegistryReceipt<'a> {
+    /// Its id.
+    pub id: ReceiptId,
+    /// When.
+    pub now: Timestamp,
+    /// What changed.
+    pub change: RegistryChange,
+    /// The person who changed it, when one did.
+    pub by: Option<&'a PersonName>,
+    /// What it is about: names, ids, digests.
+    pub about: Object,
+}
+
+impl RegistryReceipt<'_> {
+    /// The leaf.
+    #[must_use]
+    pub fn to_json(&self) -> Object {
+        header(self.change.kind(), self.id, self.now)
+            .with("change", self.change.as_str())
+            .with_some("by", self.by.map(|person| person.as_str()))
+            .with("about", self.about.clone())
+    }
+}
+
+fn header(kind: &str, id: ReceiptId, now: Timestamp) -> Object {
+    Object::new()
+        .with("_type", "placet.dev/receipt/v1")
+        .with("kind", kind)
+        .with("id", id.to_string())
+        .with("time_us", now.micros())
+}
+
+fn put_request(body: &mut Object, request: &AccessRequest) {
+    let mandate = &request.instance.mandate;
+    body.set("agent", request.agent.name.as_str());
+    body.set("owner", request.agent.owner.as_str());
+    body.set("tier", request.agent.tier.number());
+    body.set("instance", request.instance.id.to_string());
+    body.set("operation", request.call.operation().name());
+    if let Some(pin) = request.pin {
+        body.set("pin", pin.to_string());
+    }
+    if let Some(resource) = &request.resource {
+        body.set("resources", vec![resource.to_string()]);
+    }
+    if let Some(facts) = &request.facts {
+        let text = Json::Object(facts.attributes.clone()).canonical();
+        body.set("facts", Digest::of(text.as_bytes()).to_string());
+    }
+    let mandate = Object::new()
+        .with_some("task", mandate.task.as_deref())
+        .with_some("ticket", mandate.ticket.as_deref())
+        .with_some("on_behalf_of", mandate.on_behalf_of.as_ref().map(|person| person.as_str()));
+    if !mandate.is_empty() {
+        body.set("mandate", mandate);
+    }
+}
+
+fn put_decision(body: &mut Object, decision: &Decision) {
+    body.set("policy", decision.revision.to_string());
+    body.set("risk", i64::from(decision.risk));
+    let reasons: Vec<&str> = decision.reasons.iter().map(|reason| reason.policy.as_str()).collect();
+    body.set("reasons", reasons);
+    match &decision.verdict {
+        Verdict::Deny(DenyCause::Error(why)) => body.set("error", clip(why)),
+        Verdict::Deny(DenyCause::NoGrant | DenyCause::Veto)
+        | Verdict::Allow
+        | Verdict::RequireApproval(_) => {}
+    }
+    if !decision.obligations.is_empty() {
+        let kinds: Vec<&str> =
+            decision.obligations.iter().map(|obligation| obligation.kind.as_str()).collect();
+        body.set("obligations", kinds);
+    }
+}
+
+fn put_client(body: &mut Object, client: &ClientFacts) {
+    let client = Object::new()
+        .with_some("model", client.model.as_deref().map(clip))
+        .with_some("prompt_sha256", client.prompt.as_deref().map(clip))
+        .with_some("rationale", client.rationale.as_deref().map(clip));
+    if !client.is_empty() {
+        body.set("client", client);
+    }
+}
+
+fn approval_summary(approval: &Approval) -> Object {
+    let gates: Vec<&str> = approval.gates.iter().map(|gate| gate.policy.as_str()).collect();
+    let summary = Object::new()
+        .with("id", approval.id.to_string())
+        .with("state", approval.state.as_str())
+        .with("gates", gates);
+    match approval.state.answer() {
+        Some(answer) => summary
+            .with("by", answer.by.as_str())
+            .with("at_us", answer.at.micros())
+            .with("rationale", clip(&answer.rationale)),
+        None => summary,
+    }
+}
+
+/// Receipts stay far below the largest leaf whatever a client sends.
+fn clip(text: &str) -> String {
+    const CHARACTERS: usize = 500;
+    match text.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+impl ReceiptRef {
+    /// The reference a reply carries in `_meta["dev.placet/receipt"]`.
+    #[must_use]
+    pub fn to_json(&self) -> Object {
+        Object::new()
+            .with("id", self.id.to_string())
+            .with("index", i64::try_from(self.index).unwrap_or(i64::MAX))
+            .with("leaf_hash", self.leaf_hash.to_string())
+            .with("checkpoint", &*self.checkpoint)
+    }
+}
