@@ -1,1 +1,17 @@
-//! stub
+//! Outbound connectors: MCP over HTTP and over a child process's standard streams.
+//! They send what the engine placeted and nothing else. No decision is taken here.
+
+mod config;
+mod connector;
+mod connectors;
+mod ending;
+mod frame;
+mod house;
+mod http;
+mod outlet;
+mod pending;
+mod sessions;
+mod stdio;
+
+pub use config::{ConfigError, ConnectorConfig, Secret, Transport};
+pub use connectors::McpConnectors;

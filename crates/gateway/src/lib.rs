@@ -1,1 +1,16 @@
-//! stub
+//! The agent-facing listener: MCP over streamable HTTP in both eras, health and metrics.
+//! No admin routes, and nothing here decides: it hands attempts to the engine and replies to clients.
+
+mod act;
+mod body;
+mod guard;
+mod list;
+mod observe;
+mod post;
+mod respond;
+mod server;
+mod session;
+mod stream;
+
+pub use guard::{Guard, GuardConfig};
+pub use server::{Gateway, GatewayConfig};

@@ -1,1 +1,31 @@
-//! stub
+//! Cedar policies: a schema from the pinned tools, loading with lint, an index by scope, and the decision.
+//! No async, no clock, no I/O. The rules are in ARCHITECTURE.md, "Policy semantics"; no other crate names Cedar.
+
+mod approve;
+mod binding;
+mod config;
+mod decide;
+mod entities;
+mod evaluate;
+mod facts;
+mod finding;
+mod index;
+mod input;
+mod lint;
+mod listing;
+mod load;
+mod mentions;
+mod model;
+mod moment;
+mod position;
+mod rule;
+mod schema;
+mod shape;
+mod snapshot;
+
+pub use binding::{BindError, Binding};
+pub use config::{
+    AttributeType, ConnectorModel, FactType, PolicyConfig, PolicySource, Resolver, ResourceBinding, UnknownType,
+};
+pub use finding::{Finding, LoadErrors};
+pub use snapshot::Snapshot;

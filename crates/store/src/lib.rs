@@ -1,1 +1,8 @@
-//! stub
+//! Implementations of the engine's storage ports: SQLite for what changes, the Merkle log for receipts.
+//! Rows and SQL never leave this crate; the contracts are in `crates/engine/src/ports.rs`.
+
+mod ledger;
+mod sqlite;
+
+pub use ledger::LedgerPort;
+pub use sqlite::{OpenError, SqliteStore};

@@ -34,7 +34,7 @@ pub async fn serve(listener: TcpListener, crm: Crm) -> io::Result<()> {
     let mcp = StreamableHttpService::new(
         move || Ok(server.clone()),
         Arc::new(LocalSessionManager::default()),
-        StreamableHttpServerConfig::default().enforce_origin_validation(),
+        StreamableHttpServerConfig::default().with_allowed_origins(LOOPBACK_ORIGINS),
     );
     let router = Router::new()
         .route("/log", get(log))
@@ -67,3 +67,5 @@ async fn loopback_host(request: Request, next: Next) -> Response {
         (StatusCode::FORBIDDEN, "the host is not a loopback name\n").into_response()
     }
 }
+
+const LOOPBACK_ORIGINS: [&str; 3] = ["http://127.0.0.1:*", "http://localhost:*", "http://[::1]:*"];

@@ -1,0 +1,23 @@
+//! What an agent is shown: exactly the tools that it may call, by the rules that judge the call.
+
+use placet_domain::{ConnectorName, ToolName};
+
+use crate::{Caller, Engine, catalogue::Lookup};
+
+impl Engine {
+    /// Whether a tool is shown to this caller now.
+    #[must_use]
+    pub fn shows(&self, caller: &Caller, connector: &ConnectorName, tool: &ToolName) -> bool {
+        let now = self.ports.clock.now();
+        let user = caller.instance().mandate.on_behalf_of.as_ref().and_then(|name| self.ports.people.person(name));
+        matches!(self.catalogue.look_up(connector, tool), Lookup::Accepted(_))
+            && self.policies.load().may_list(
+                caller.agent(),
+                caller.instance(),
+                user.as_deref(),
+                connector,
+                tool,
+                now,
+            )
+    }
+}

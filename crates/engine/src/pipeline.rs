@@ -1,0 +1,132 @@
+//! The life of a call, top to bottom: identify → parse → resolve → decide → record → perform → record → reply.
+//! Every step returns what it found; the receipts are built from that and from nothing else.
+
+use std::sync::Arc;
+
+use placet_domain::{AccessRequest, AgentName, Approval, Decision, InstanceId, Refusal, Timestamp};
+
+use crate::{
+    Attempt, Engine, Reply,
+    approvals::Evidence,
+    caller::Unidentified,
+    ports::Relay,
+    record::Recorded,
+};
+
+impl Engine {
+    /// Judges an attempt; if it may run, runs it once. Every attempt of a known agent leaves a decision receipt, and
+    /// every call that ran an outcome receipt, durable before the caller hears of it.
+    pub async fn handle(self: Arc<Self>, attempt: Attempt, relay: Relay) -> Reply {
+        // Time is read once: the same moment is judged, recorded and replayed.
+        let now = self.ports.clock.now();
+
+        // Who is it, what do they want, on what, and may they? A refusal is a decision too.
+        let judged = self.judge(&attempt, now).await.unwrap_or_else(Judged::stopped);
+
+        // Nothing leaves before the decision is on disk.
+        match self.record(&attempt, judged, now).await {
+            Recorded::Go(placet, open) => {
+                // The one place where something happens in the world.
+                let performed = self.ports.connectors.perform(placet, attempt.link, relay).await;
+                // What happened is on disk before the caller hears of it.
+                self.settle(open, performed).await
+            }
+            Recorded::Stop(refusal, receipts) => Reply::Refused { refusal, receipts },
+        }
+    }
+
+    async fn judge(&self, attempt: &Attempt, now: Timestamp) -> Result<Judged, Stopped> {
+        // A live instance of a registered agent, or nobody.
+        let caller = self.identify(&attempt.credential, now)?;
+
+        // One tree, read in exactly one way: it is judged, hashed, shown and sent.
+        let call = attempt.call.clone().map_err(|refusal| Stopped::unread(&caller, refusal))?;
+
+        // The rules in force: one immutable snapshot for the whole call.
+        let policies = self.policies.load_full();
+
+        // The tool's pin, the resource, and its facts: looked up, never the agent's word.
+        let request = self.resolve(&policies, &caller, call, now).await?;
+
+        // Pure and total: the same request under the same rules gives the same decision.
+        let decision = policies.decide(&request);
+
+        // An approval is evidence that lifts named gates; with it, everything is decided again.
+        match self.evidence(&policies, &request, &decision).await {
+            Evidence::NotNeeded => self.conclude(request, decision),
+            Evidence::Found(approval) => {
+                let request = AccessRequest { lifted: approval.lifts(), ..request };
+                let decision = policies.decide(&request);
+                self.redeem(request, decision, approval).await
+            }
+            Evidence::Missing(refusal, asked) => Err(Stopped::judged(request, decision, asked, refusal)),
+        }
+    }
+}
+
+/// What judging found: an allowed call, or a refusal with all that was known when it ended.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// Who, when the request was not resolved.
+    pub(crate) named: Option<(AgentName, InstanceId)>,
+    pub(crate) request: Option<AccessRequest>,
+    pub(crate) decision: Option<Decision>,
+    /// The approval that was redeemed or asked for.
+    pub(crate) approval: Option<Approval>,
+    /// `None` only for a call that may run.
+    pub(crate) refusal: Option<Refusal>,
+}
+
+impl Judged {
+    fn stopped(stopped: Stopped) -> Self {
+        stopped.0
+    }
+}
+
+/// A [`Judged`] that certainly does not run.
+#[derive(Debug)]
+pub(crate) struct Stopped(Judged);
+
+impl Stopped {
+    fn unread(caller: &crate::Caller, refusal: Refusal) -> Self {
+        let named = Some((caller.agent().name.clone(), caller.instance().id));
+        Self(Judged { named, request: None, decision: None, approval: None, refusal: Some(refusal) })
+    }
+
+    pub(crate) fn unresolved(request: AccessRequest, refusal: Refusal) -> Self {
+        Self(Judged {
+            named: None,
+            request: Some(request),
+            decision: None,
+            approval: None,
+            refusal: Some(refusal),
+        })
+    }
+
+    pub(crate) fn judged(
+        request: AccessRequest,
+        decision: Decision,
+        approval: Option<Approval>,
+        refusal: Refusal,
+    ) -> Self {
+        Self(Judged {
+            named: None,
+            request: Some(request),
+            decision: Some(decision),
+            approval,
+            refusal: Some(refusal),
+        })
+    }
+}
+
+impl From<Unidentified> for Stopped {
+    fn from(unidentified: Unidentified) -> Self {
+        Self(Judged {
+            named: unidentified.named,
+            request: None,
+            decision: None,
+            approval: None,
+            refusal: Some(unidentified.refusal),
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! The decision receipt, and the only way to a [`Placet`] for a call: through the ledger.
+
+use placet_domain::{
+    CallId, Code, Commitment, DecisionReceipt, Digest, Json, Opening, ReceiptId, ReceiptRef, Refusal, Timestamp,
+    ToolCall,
+};
+
+use crate::{
+    Attempt, Engine, Placet,
+    attempt::Receipts,
+    pipeline::Judged,
+    ports::{LedgerEntry, LedgerUnavailable},
+};
+
+/// Proof that an allowing decision is durable. Private field: made here and nowhere else.
+#[derive(Debug)]
+pub(crate) struct DurableAllow(());
+
+/// What follows from a recorded decision.
+#[derive(Debug)]
+pub(crate) enum Recorded {
+    /// The call may run.
+    Go(Placet<ToolCall>, Open),
+    /// It may not.
+    Stop(Refusal, Option<Receipts>),
+}
+
+/// A call whose decision is recorded and whose outcome is not yet.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) receipts: Receipts,
+}
+
+impl Engine {
+    /// Makes the decision durable.
+    pub(crate) async fn record(&self, attempt: &Attempt, judged: Judged, now: Timestamp) -> Recorded {
+        let Some((call, opening)) = self.name_call(&judged, now) else {
+            // Nobody we know tried. It is counted and logged, but strangers do not write to the ledger.
+            return Recorded::Stop(
+                judged.refusal.unwrap_or_else(|| Refusal::new(Code::NoCredential, "nobody was identified")),
+                None,
+            );
+        };
+        let (leaf, id) = self.decision_leaf(attempt, &judged, call, &opening, now);
+        match self.ports.ledger.append(leaf, Some(opening)).await {
+            Ok(entry) => {
+                let decision = receipt_ref(id, &entry);
+                release(judged, Receipts { call, decision, outcome: None })
+            }
+            Err(LedgerUnavailable { reason }) => {
+                Recorded::Stop(Refusal::new(Code::LedgerUnavailable, reason).with_who("the operator"), None)
+            }
+        }
+    }
+
+    fn name_call(&self, judged: &Judged, now: Timestamp) -> Option<(CallId, Opening)> {
+        if judged.request.is_none() && judged.named.is_none() {
+            return None;
+        }
+        let mut seed = [0; 32];
+        self.ports.entropy.fill(&mut seed);
+        Some((CallId::new(now, self.random()), Opening::from_bytes(seed)))
+    }
+
+    fn decision_leaf(
+        &self,
+        attempt: &Attempt,
+        judged: &Judged,
+        call: CallId,
+        opening: &Opening,
+        now: Timestamp,
+    ) -> (String, ReceiptId) {
+        let id = self.receipt_id(now);
+        let client = attempt.client();
+        let why = judged.refusal.as_ref().map_or(String::new(), ToString::to_string);
+        let receipt = DecisionReceipt {
+            id,
+            now,
+            call,
+            request: judged.request.as_ref(),
+            agent: judged.named.as_ref().map(|(agent, _)| agent),
+            instance: judged.named.as_ref().map(|(_, instance)| *instance),
+            connector: &attempt.connector,
+            decision: judged.decision.as_ref().ok_or(why.as_str()),
+            code: judged.refusal.as_ref().map(|refusal| refusal.code),
+            client: &client,
+            payload: judged.request.as_ref().map(|request| commit(opening, &request.call)),
+            digest: judged.approval.as_ref().map(|approval| approval.digest),
+            approval: judged.approval.as_ref(),
+        };
+        (Json::Object(receipt.to_json()).canonical(), id)
+    }
+
+    pub(crate) fn receipt_id(&self, now: Timestamp) -> ReceiptId {
+        ReceiptId::new(now, self.random())
+    }
+
+    pub(crate) fn random(&self) -> [u8; 10] {
+        let mut bytes = [0; 10];
+        self.ports.entropy.fill(&mut bytes);
+        bytes
+    }
+}
+
+/// Lets an allowed call go, now that its decision is durable.
+fn release(judged: Judged, receipts: Receipts) -> Recorded {
+    match judged {
+        Judged { refusal: Some(refusal), .. } => Recorded::Stop(refusal, Some(receipts)),
+        Judged { request: Some(request), decision: Some(_), refusal: None, .. } => {
+            // INVARIANT: the only place that makes a `DurableAllow`; the append above has been acknowledged.
+            let placet = Placet::call(request.call, DurableAllow(()));
+            Recorded::Go(placet, Open { receipts })
+        }
+        Judged { refusal: None, .. } => {
+            Recorded::Stop(Refusal::new(Code::NotJudged, "the call was not judged"), Some(receipts))
+        }
+    }
+}
+
+fn commit(opening: &Opening, call: &ToolCall) -> Commitment {
+    let mut params = String::with_capacity(256);
+    call.params().write_canonical(&mut params);
+    opening.commit("request", params.as_bytes())
+}
+
+pub(crate) fn receipt_ref(id: ReceiptId, entry: &LedgerEntry) -> ReceiptRef {
+    ReceiptRef {
+        id,
+        index: entry.index,
+        leaf_hash: Digest::from_bytes(entry.leaf_hash),
+        checkpoint: entry.checkpoint.clone(),
+    }
+}

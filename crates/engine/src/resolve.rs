@@ -1,0 +1,96 @@
+//! From a parsed call to the complete input of a decision: the tool's pin, the resource, its facts, the people.
+
+use placet_domain::{AccessRequest, Code, Object, Operation, Pin, Refusal, ResourceFacts, Timestamp, ToolCall};
+use placet_policy::{Binding, Resolver, Snapshot};
+
+use crate::{Caller, Engine, catalogue::Lookup, pipeline::Stopped};
+
+impl Engine {
+    pub(crate) async fn resolve(
+        &self,
+        policies: &Snapshot,
+        caller: &Caller,
+        call: ToolCall,
+        now: Timestamp,
+    ) -> Result<AccessRequest, Stopped> {
+        let on_behalf_of = caller.instance().mandate.on_behalf_of.as_ref();
+        let mut request = AccessRequest {
+            now,
+            agent: caller.agent().clone(),
+            instance: caller.instance().clone(),
+            user: on_behalf_of.and_then(|name| self.ports.people.person(name)),
+            call,
+            pin: None,
+            resource: None,
+            facts: None,
+            lifted: Vec::new(),
+        };
+        match self.look_up(policies, &request).await {
+            Ok(Found { pin, binding, facts }) => {
+                request.pin = pin;
+                request.resource = binding.map(|binding| binding.resource);
+                request.facts = facts;
+                Ok(request)
+            }
+            Err(refusal) => Err(Stopped::unresolved(request, refusal)),
+        }
+    }
+
+    async fn look_up(&self, policies: &Snapshot, request: &AccessRequest) -> Result<Found, Refusal> {
+        let pin = self.accepted_pin(&request.call)?;
+        let binding =
+            policies.binding(&request.call).map_err(|error| Refusal::new(Code::OutsideSchema, error.to_string()))?;
+        let facts = match &binding {
+            Some(Binding { resource, resolver: Some(resolver), .. }) => {
+                Some(self.fetch(&request.call, resolver, &resource.id, request.now).await?)
+            }
+            _ => None,
+        };
+        Ok(Found { pin, binding, facts })
+    }
+
+    fn accepted_pin(&self, call: &ToolCall) -> Result<Option<Pin>, Refusal> {
+        let Operation::Tool(tool) = call.operation() else { return Ok(None) };
+        match self.catalogue.look_up(call.connector(), tool) {
+            Lookup::Accepted(pin) => Ok(Some(pin)),
+            Lookup::Quarantined => Err(Refusal::new(
+                Code::Quarantined,
+                format!("the definition of `{}.{tool}` is not the one that was accepted", call.connector()),
+            )
+            .with_who("the operator")),
+            Lookup::Unknown => Err(Refusal::new(
+                Code::UnknownTool,
+                format!("connector `{}` has no tool `{tool}`", call.connector()),
+            )),
+        }
+    }
+
+    async fn fetch(
+        &self,
+        call: &ToolCall,
+        resolver: &Resolver,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<ResourceFacts, Refusal> {
+        let arguments = Object::new().with(&resolver.argument, id);
+        let found = self
+            .ports
+            .connectors
+            .facts(call.connector(), &resolver.tool, arguments)
+            .await
+            .map_err(|error| Refusal::new(Code::NoFacts, format!("`{}` of {id:?}: {error}", resolver.tool)))?;
+        match found {
+            placet_domain::Json::Object(attributes) => Ok(ResourceFacts { attributes, fetched: now }),
+            other => Err(Refusal::new(
+                Code::NoFacts,
+                format!("`{}` answered with {} instead of an object", resolver.tool, other.kind()),
+            )),
+        }
+    }
+}
+
+struct Found {
+    pin: Option<Pin>,
+    binding: Option<Binding>,
+    facts: Option<ResourceFacts>,
+}

@@ -1,0 +1,65 @@
+//! The outcome receipt: what became of a call, durable before the caller hears of it.
+
+use placet_domain::{
+    Code, Commitment, Json, Opening, Outcome, OutcomeReceipt, Refusal,
+};
+
+use crate::{
+    Engine, Reply,
+    attempt::Receipts,
+    ports::{Answered, Performed},
+    record::{Open, receipt_ref},
+};
+
+impl Engine {
+    /// Records what became of a performed call and makes the reply.
+    pub(crate) async fn settle(&self, open: Open, performed: Performed) -> Reply {
+        let Open { mut receipts } = open;
+        let now = self.ports.clock.now();
+        let id = self.receipt_id(now);
+        let mut seed = [0; 32];
+        self.ports.entropy.fill(&mut seed);
+        let opening = Opening::from_bytes(seed);
+        let receipt = OutcomeReceipt {
+            id,
+            now,
+            call: receipts.call,
+            decision: Some(receipts.decision.leaf_hash),
+            outcome: performed.outcome,
+            response: performed.answer.as_ref().map(|answer| commit(&opening, answer)),
+            elapsed_us: i64::try_from(performed.elapsed.as_micros()).unwrap_or(i64::MAX),
+            detail: performed.detail.as_deref(),
+        };
+        let leaf = Json::Object(receipt.to_json()).canonical();
+        match self.ports.ledger.append(leaf, Some(opening)).await {
+            Ok(entry) => receipts.outcome = Some(receipt_ref(id, &entry)),
+            Err(error) => {
+                // The tool may have acted and we cannot prove what it said: the answer is withheld, the call stays
+                // open in the ledger and is found at the next start.
+                let refusal = Refusal::new(Code::OutcomeUnknown, error.to_string()).with_who("the operator");
+                return Reply::Refused { refusal, receipts: Some(receipts) };
+            }
+        }
+        reply(performed, receipts)
+    }
+}
+
+fn reply(performed: Performed, receipts: Receipts) -> Reply {
+    match performed.answer {
+        Some(answer) => Reply::Answered { answer, event_id: performed.event_id, receipts },
+        None => {
+            let why = performed.detail.unwrap_or_else(|| "the tool did not answer".to_owned());
+            let code = match (performed.outcome, performed.sent) {
+                (Outcome::Unknown, _) | (Outcome::Succeeded, _) => Code::OutcomeUnknown,
+                (Outcome::Failed, true | false) => Code::ToolUnreachable,
+            };
+            Reply::Refused { refusal: Refusal::new(code, why), receipts: Some(receipts) }
+        }
+    }
+}
+
+fn commit(opening: &Opening, answer: &Answered) -> Commitment {
+    match answer {
+        Answered::Error(bytes) | Answered::Result(bytes) => opening.commit("response", bytes),
+    }
+}

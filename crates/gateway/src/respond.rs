@@ -1,0 +1,111 @@
+//! From a reply of the engine to an HTTP response.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use placet_domain::{Code, Json, Operation, Refusal};
+use placet_engine::{Receipts, Reply, ports::Answered};
+use placet_wire::{Era, Id, RawResult, meta, reply};
+
+use crate::body::{Body, whole};
+
+/// A JSON-RPC message as a whole response.
+pub(crate) fn json(status: StatusCode, bytes: Bytes) -> Response<Body> {
+    let mut response = Response::new(whole(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// No content.
+pub(crate) fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(whole(Bytes::new()));
+    *response.status_mut() = status;
+    response
+}
+
+/// A refusal outside JSON-RPC: RFC 9457 problem details.
+pub(crate) fn problem(status: StatusCode, refusal: &Refusal) -> Response<Body> {
+    let details = refusal
+        .to_json()
+        .with("type", format!("https://placet.dev/explain/{}", refusal.code))
+        .with("title", refusal.code.what())
+        .with("status", i64::from(status.as_u16()))
+        .with("detail", refusal.to_string());
+    let mut response = json(status, Json::Object(details).canonical().into());
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response
+}
+
+/// A refused credential: 401 with the challenge of RFC 6750.
+pub(crate) fn unauthenticated(id: Option<&Id>, refusal: &Refusal, receipt: Option<&Receipts>) -> Response<Body> {
+    let receipt = receipt.map(Receipts::to_json);
+    let mut response =
+        json(StatusCode::UNAUTHORIZED, reply::refusal_of_method(id, refusal, receipt.as_ref()));
+    let challenge = match refusal.code {
+        Code::NoCredential => "Bearer".to_owned(),
+        code => format!("Bearer error=\"invalid_token\", error_description=\"{code} {}\"", code.what()),
+    };
+    if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// Whether a refusal is about who the caller is.
+pub(crate) fn is_about_identity(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NoCredential
+            | Code::BadCredential
+            | Code::ExpiredCredential
+            | Code::RevokedInstance
+            | Code::UnknownAgent
+            | Code::WrongAudience
+    )
+}
+
+/// What a client that made a call is told.
+#[derive(Debug)]
+pub(crate) struct Answering {
+    pub(crate) id: Id,
+    pub(crate) era: Era,
+    pub(crate) operation: Operation,
+    /// Whether the tool declares an output schema, against which clients hold even refusals.
+    pub(crate) typed: bool,
+}
+
+impl Answering {
+    /// The JSON-RPC message for the end of a call.
+    pub(crate) fn message(&self, reply: &Reply) -> Bytes {
+        match reply {
+            Reply::Answered { answer: Answered::Result(raw), receipts, .. } => {
+                let receipt = receipts.to_json();
+                match RawResult::parse(raw) {
+                    Ok(result) => reply::result(&self.id, &result.with_meta(meta::RECEIPT, &receipt)),
+                    // The connector has parsed it already: this cannot be reached with a foreign answer.
+                    Err(_) => self.refusal(
+                        &Refusal::new(Code::ToolUnreachable, "the tool's answer is not a result"),
+                        Some(receipts),
+                    ),
+                }
+            }
+            Reply::Answered { answer: Answered::Error(raw), .. } => {
+                reply::raw_error(Some(&self.id), std::str::from_utf8(raw).unwrap_or("{}"))
+            }
+            Reply::Refused { refusal, receipts } => self.refusal(refusal, receipts.as_ref()),
+        }
+    }
+
+    fn refusal(&self, refusal: &Refusal, receipts: Option<&Receipts>) -> Bytes {
+        let receipt = receipts.map(Receipts::to_json);
+        match (&self.operation, self.typed) {
+            (Operation::Tool(_), false) => reply::refusal(&self.id, refusal, self.era, receipt.as_ref()),
+            (Operation::Tool(_), true) => {
+                reply::refusal_of_typed_tool(&self.id, refusal, self.era, receipt.as_ref())
+            }
+            _ => reply::refusal_of_method(Some(&self.id), refusal, receipt.as_ref()),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The listener: accepts, routes, drains.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use http::{Method, Request, Response, StatusCode, header};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use placet_domain::{Code, ConnectorName, Refusal, limits};
+use placet_engine::{
+    Credential, Engine, Passage, PassageKind,
+    ports::{Link, RelayFrame},
+};
+use placet_wire::MCP_SESSION_ID;
+use tokio::{net::TcpListener, sync::mpsc};
+
+use crate::{
+    body::{Body, whole},
+    guard::{Guard, GuardConfig},
+    post::Place,
+    respond::{empty, problem, unauthenticated},
+    session::Sessions,
+    stream,
+};
+
+/// What the operator decides about the listener.
+pub struct GatewayConfig {
+    /// The front door.
+    pub guard: GuardConfig,
+    /// Renders `/metrics`.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// How long open calls may take to end when the program stops.
+    pub drain: Duration,
+}
+
+impl std::fmt::Debug for GatewayConfig {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("GatewayConfig").field("guard", &self.guard).finish_non_exhaustive()
+    }
+}
+
+/// The agent-facing listener.
+#[derive(Debug)]
+pub struct Gateway {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) sessions: Sessions,
+    guard: Guard,
+    config: GatewayConfig,
+}
+
+/// How long a client may take to send its headers.
+const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a silent upstream may take to refuse a stream before it counts as open.
+const STREAM_OPENS: Duration = Duration::from_millis(500);
+
+impl Gateway {
+    /// A gateway for an engine, on this address.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>, config: GatewayConfig, address: SocketAddr) -> Arc<Self> {
+        let guard = Guard::new(config.guard.clone(), address.port());
+        Arc::new(Self { engine, sessions: Sessions::default(), guard, config })
+    }
+
+    /// Serves until `stop` ends, then lets open calls end.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) {
+        let graceful = GracefulShutdown::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((socket, _)) => {
+                        let _ = socket.set_nodelay(true);
+                        let gateway = self.clone();
+                        let service = service_fn(move |request| {
+                            let gateway = gateway.clone();
+                            async move { Ok::<_, std::convert::Infallible>(gateway.answer(request).await) }
+                        });
+                        let connection = http1::Builder::new()
+                            .timer(TokioTimer::new())
+                            .header_read_timeout(HEADER_DEADLINE)
+                            .pipeline_flush(true)
+                            .serve_connection(TokioIo::new(socket), service);
+                        tokio::spawn(graceful.watch(connection));
+                    }
+                    // Out of descriptors, most likely: others may end meanwhile.
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection was not accepted");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                },
+                () = &mut stop => break,
+            }
+        }
+        drop(listener);
+        if tokio::time::timeout(self.config.drain, graceful.shutdown()).await.is_err() {
+            tracing::warn!(sessions = self.sessions.len(), "open streams were cut");
+        }
+    }
+
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path();
+        match path.strip_prefix("/mcp/").map(str::parse::<ConnectorName>) {
+            Some(Ok(connector)) if self.engine.has_connector(&connector) => self.mcp(&connector, request).await,
+            Some(_) => {
+                let why = format!("{path:?} names no connector");
+                problem(StatusCode::NOT_FOUND, &Refusal::new(Code::UnknownConnector, why))
+            }
+            None => match path {
+                "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
+                "/readyz" => match self.engine.ready() {
+                    Ok(()) => text(StatusCode::OK, "ready\n".to_owned()),
+                    Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+                },
+                "/metrics" => text(StatusCode::OK, (self.config.metrics)()),
+                _ => {
+                    let why = format!("there is nothing at {path:?}");
+                    problem(StatusCode::NOT_FOUND, &Refusal::new(Code::UnknownConnector, why))
+                }
+            },
+        }
+    }
+
+    async fn mcp(self: &Arc<Self>, connector: &ConnectorName, request: Request<Incoming>) -> Response<Body> {
+        if let Err(turned) = self.guard.admit(request.headers()) {
+            return problem(turned.status, &turned.refusal);
+        }
+        let headers = request.headers().clone();
+        let credential = credential(&headers);
+        let place = Place { connector, headers: &headers, credential: &credential };
+        match *request.method() {
+            Method::POST => match self.guard.read(request).await {
+                Ok(body) => self.post(place, &body).await,
+                Err(turned) => problem(turned.status, &turned.refusal),
+            },
+            Method::GET => self.listen(&place).await,
+            Method::DELETE => self.close(&place).await,
+            _ => empty(StatusCode::METHOD_NOT_ALLOWED),
+        }
+    }
+
+    /// A session's stream of its own.
+    async fn listen(self: &Arc<Self>, place: &Place<'_>) -> Response<Body> {
+        let caller = match self.engine.authenticate(place.credential) {
+            Ok(caller) => caller,
+            Err(refusal) => return unauthenticated(None, &refusal, None),
+        };
+        let id = place.headers.get(&MCP_SESSION_ID).and_then(|value| value.to_str().ok());
+        let Some(id) = id else { return empty(StatusCode::METHOD_NOT_ALLOWED) };
+        let Some(session) = self.sessions.of(id, &caller, place.connector) else {
+            let why = "the session has ended or is not this instance's";
+            return problem(StatusCode::NOT_FOUND, &Refusal::new(Code::UnknownSession, why));
+        };
+        let last = place.headers.get("last-event-id").and_then(|value| value.to_str().ok());
+        let passage =
+            Passage { connector: place.connector.clone(), kind: PassageKind::Listen(last.map(str::to_owned)) };
+        let (relay, mut frames) = mpsc::channel::<RelayFrame>(limits::RELAY_FRAMES);
+        let gateway = self.clone();
+        let link = Link::Session(session.upstream);
+        let mut task = tokio::spawn(async move { gateway.engine.pass(&caller, passage, link, relay).await });
+        let first = tokio::select! {
+            biased;
+            frame = frames.recv() => frame,
+            passed = &mut task => match passed {
+                Ok(Ok(passed)) if passed.status.is_some_and(|status| status >= 400) => {
+                    return empty(StatusCode::METHOD_NOT_ALLOWED);
+                }
+                Ok(Err(refusal)) => return problem(StatusCode::NOT_FOUND, &refusal),
+                _ => None,
+            },
+            () = tokio::time::sleep(STREAM_OPENS) => None,
+        };
+        let (events, response) = stream::open();
+        tokio::spawn(async move {
+            if let Some(first) = first && events.frame(&first).await.is_err() {
+                return;
+            }
+            loop {
+                tokio::select! {
+                    frame = frames.recv() => match frame {
+                        Some(frame) if events.frame(&frame).await.is_ok() => {}
+                        _ => return,
+                    },
+                    _gone = events.idle() => return,
+                }
+            }
+        });
+        response
+    }
+
+    async fn close(&self, place: &Place<'_>) -> Response<Body> {
+        let caller = match self.engine.authenticate(place.credential) {
+            Ok(caller) => caller,
+            Err(refusal) => return unauthenticated(None, &refusal, None),
+        };
+        let id = place.headers.get(&MCP_SESSION_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        match self.sessions.of(id, &caller, place.connector) {
+            Some(session) => {
+                self.sessions.close(id);
+                self.engine.ports().connectors.close(place.connector, session.upstream).await;
+                empty(StatusCode::OK)
+            }
+            None => empty(StatusCode::NOT_FOUND),
+        }
+    }
+}
+
+/// The bearer token (RFC 6750 section 2.1). Two `Authorization` headers are none.
+fn credential(headers: &http::HeaderMap) -> Credential {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return Credential::Absent };
+    let Some((scheme, token)) = value.to_str().ok().and_then(|value| value.split_once(' ')) else {
+        return Credential::Absent;
+    };
+    match scheme.eq_ignore_ascii_case("bearer") {
+        true => Credential::Bearer(token.trim().into()),
+        false => Credential::Absent,
+    }
+}
+
+fn text(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(whole(text));
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,155 @@
+//! Reads one policy's annotations and refuses what Cedar would silently ignore: a misspelt annotation must not
+//! turn a gate into something else. The rules are in ARCHITECTURE.md, "Policy semantics".
+
+use std::time::Duration;
+
+use cedar_policy::{ActionConstraint, Effect, Policy};
+use jiff::SignedDuration;
+use placet_domain::{Gate, GroupName, Obligation, PolicyId, Timestamp, limits};
+
+use crate::mentions::reads_only_the_caller;
+use crate::rule::{Class, Head, Rule};
+
+const KNOWN: [&str; 12] = [
+    "approvers", "expires", "fields", "granted_by", "id", "key", "limit", "owner", "reason", "remedy", "timeout",
+    "unless",
+];
+const ALL_KNOWN: &str = "use `id`, `reason`, `remedy`, `unless`, `approvers`, `timeout`, `fields`, `limit`, `key`, \
+                         `owner`, `granted_by` or `expires`";
+
+/// What is wrong with a policy, and what to do about it.
+pub(crate) type Complaint = (String, String);
+
+/// The policy as a rule, or every complaint about its annotations.
+pub(crate) fn read(policy: &Policy) -> Result<(Rule, ActionConstraint), Vec<Complaint>> {
+    let mut complaints = Vec::new();
+    for (key, _) in policy.annotations().filter(|(key, _)| !KNOWN.contains(key)) {
+        complaints.push((format!("unknown annotation `@{key}`"), ALL_KNOWN.to_owned()));
+    }
+    let id = noted(read_id(policy), &mut complaints);
+    let class = id.as_ref().and_then(|id| noted(read_class(policy, id), &mut complaints));
+    match (id, class) {
+        (Some(id), Some(class)) if complaints.is_empty() => {
+            let inner: &cedar_policy_core::ast::Policy = policy.as_ref();
+            let condition = inner.non_scope_constraints_arc().cloned();
+            let rule = Rule {
+                id,
+                class,
+                principal: Head::of(inner.principal_constraint().as_inner()),
+                resource: Head::of(inner.resource_constraint().as_inner()),
+                of_caller: condition.as_ref().is_none_or(|condition| reads_only_the_caller(condition)),
+                condition,
+                reason: policy.annotation("reason").map(str::to_owned),
+                remedy: policy.annotation("remedy").map(str::to_owned),
+            };
+            Ok((rule, policy.action_constraint()))
+        }
+        _ => Err(complaints),
+    }
+}
+
+fn noted<T>(result: Result<T, Complaint>, complaints: &mut Vec<Complaint>) -> Option<T> {
+    result.map_err(|complaint| complaints.push(complaint)).ok()
+}
+
+fn read_id(policy: &Policy) -> Result<PolicyId, Complaint> {
+    let help = || "write `@id(\"…\")` before the policy: receipts and refusals name it".to_owned();
+    let id = policy.annotation("id").ok_or_else(|| ("the policy has no `@id`".to_owned(), help()))?;
+    id.parse().map_err(|error: placet_domain::ParseNameError| (error.to_string(), help()))
+}
+
+fn read_class(policy: &Policy, id: &PolicyId) -> Result<Class, Complaint> {
+    let unless = policy.annotation("unless");
+    match (policy.effect(), unless) {
+        (Effect::Permit, None) => {
+            only_with(policy, &["approvers", "timeout", "fields", "limit", "key"], "`@unless`")?;
+            Ok(Class::Grant { expires: read_expiry(policy)? })
+        }
+        (Effect::Permit, Some(_)) => Err((
+            "`@unless` on a permit".to_owned(),
+            "write a `forbid` with `@unless`: a gate holds whichever permit grants the call".to_owned(),
+        )),
+        (Effect::Forbid, unless) => {
+            only_with(policy, &["expires", "granted_by"], "a `permit`")?;
+            match unless {
+                None => {
+                    only_with(policy, &["approvers", "timeout", "fields", "limit", "key"], "`@unless`")?;
+                    Ok(Class::Veto)
+                }
+                Some("approval") => read_gate(policy, id).map(Class::Gate),
+                Some("redact") => read_duty(policy, id, "redact", "fields").map(Class::Duty),
+                Some("rate_limit") => read_duty(policy, id, "rate_limit", "limit").map(Class::Duty),
+                Some(other) => Err((
+                    format!("unknown kind `{other}` in `@unless`"),
+                    "use `approval`, `redact` or `rate_limit`".to_owned(),
+                )),
+            }
+        }
+    }
+}
+
+/// Refuses annotations that would be without effect where they stand.
+fn only_with(policy: &Policy, keys: &[&str], needed: &str) -> Result<(), Complaint> {
+    match keys.iter().find(|key| policy.annotation(key).is_some()) {
+        Some(key) => Err((
+            format!("`@{key}` has no effect here: it belongs to {needed}"),
+            format!("take `@{key}` away, or add what it belongs to"),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn read_gate(policy: &Policy, id: &PolicyId) -> Result<Gate, Complaint> {
+    only_with(policy, &["fields", "limit", "key"], "another kind of `@unless`")?;
+    let help = || "name the groups that are asked, for example `@approvers(\"sales-managers, security\")`".to_owned();
+    let approvers = policy
+        .annotation("approvers")
+        .ok_or_else(|| ("an approval gate without `@approvers`".to_owned(), help()))?;
+    let approvers = approvers
+        .split(',')
+        .map(|name| name.trim().parse::<GroupName>())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| (error.to_string(), help()))?;
+    let timeout = match policy.annotation("timeout") {
+        Some(text) => duration(text)?,
+        None => limits::APPROVAL_WAIT,
+    };
+    let reason = policy.annotation("reason").map(str::to_owned);
+    Ok(Gate { policy: id.clone(), approvers, timeout, reason })
+}
+
+fn duration(text: &str) -> Result<Duration, Complaint> {
+    text.parse::<SignedDuration>()
+        .ok()
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| {
+            (format!("`@timeout(\"{text}\")` is not a duration"), "write for example `30m` or `4h`".to_owned())
+        })
+}
+
+fn read_duty(policy: &Policy, id: &PolicyId, kind: &str, parameter: &str) -> Result<Obligation, Complaint> {
+    only_with(policy, &["approvers", "timeout"], "`@unless(\"approval\")`")?;
+    if policy.annotation(parameter).is_none_or(|value| value.trim().is_empty()) {
+        return Err((
+            format!("`@unless(\"{kind}\")` without `@{parameter}`"),
+            format!("say what is to be done with `@{parameter}(\"…\")`"),
+        ));
+    }
+    let parameters = ["fields", "key", "limit"]
+        .into_iter()
+        .filter_map(|key| Some((key.to_owned(), policy.annotation(key)?.to_owned())))
+        .collect();
+    Ok(Obligation { policy: id.clone(), kind: kind.to_owned(), parameters })
+}
+
+fn read_expiry(policy: &Policy) -> Result<Option<Timestamp>, Complaint> {
+    let Some(text) = policy.annotation("expires") else { return Ok(None) };
+    match text.parse::<jiff::Timestamp>() {
+        Ok(moment) => Ok(Some(Timestamp::from_micros(moment.as_microsecond()))),
+        Err(_) => Err((
+            format!("`@expires(\"{text}\")` is not a moment"),
+            "write for example `2026-12-01T00:00:00Z`".to_owned(),
+        )),
+    }
+}

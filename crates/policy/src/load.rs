@@ -1,0 +1,297 @@
+//! From texts to a snapshot: parse, lint, validate strictly, index. Nothing is skipped, and every finding is told.
+
+use std::collections::{BTreeMap, HashMap};
+
+use cedar_policy::{
+    ActionConstraint, Policy, PolicyId, PolicySet, Schema, ValidationMode, ValidationWarning, Validator,
+};
+use miette::Diagnostic;
+
+use crate::index::{Index, Place, Reach};
+use crate::mentions::Mentions;
+use crate::model::{APPROVE, Model};
+use crate::moment::Constructors;
+use crate::position::Lines;
+use crate::rule::Rule;
+use crate::{Finding, LoadErrors, PolicyConfig, PolicySource, Snapshot, lint};
+
+/// Largest policy file, bytes.
+const FILE_BYTES: usize = 32 * 1024 * 1024;
+/// Deepest nesting of brackets in a policy file. Cedar's parser recurses.
+const NESTING: usize = 64;
+const CANNOT_FIRE: &str = "this rule can never fire against the pinned tools; correct it or take it away";
+
+pub(crate) fn load(sources: &[PolicySource], config: &PolicyConfig) -> Result<Snapshot, LoadErrors> {
+    let mut findings = Vec::new();
+    let mut model = Model::new(config, &mut findings);
+    let text = model.schema();
+    let schema = read_schema(&text, &mut findings);
+    let mut loader = Loader { sources: BTreeMap::new(), findings, warnings: Vec::new() };
+    let read = loader.read_all(sources);
+    if let Some(schema) = schema {
+        loader.validate(&read, schema);
+    }
+    if !loader.findings.is_empty() {
+        return Err(LoadErrors::new(loader.findings));
+    }
+    let mut mentions = Mentions::default();
+    read.iter().filter_map(|one| one.rule.condition.as_deref()).for_each(|condition| mentions.add(condition));
+    model.mark_read(&|name| mentions.reads(name));
+    let mut snapshot = bare(model, mentions, text, config);
+    snapshot.revision = config.revision(sources);
+    snapshot.warnings = loader.warnings;
+    put_rules(&mut snapshot, read);
+    Ok(snapshot)
+}
+
+pub(crate) fn empty(config: &PolicyConfig) -> Snapshot {
+    let mut warnings = Vec::new();
+    let model = Model::new(config, &mut warnings);
+    let text = model.schema();
+    let mut snapshot = bare(model, Mentions::default(), text, config);
+    snapshot.warnings = warnings;
+    snapshot
+}
+
+fn bare(model: Model, mentions: Mentions, schema: String, config: &PolicyConfig) -> Snapshot {
+    Snapshot {
+        index: Index::new(model.count()),
+        model,
+        rules: Vec::new(),
+        approving: Vec::new(),
+        mentions,
+        constructors: Constructors::new(),
+        require_user_grants: config.require_user_grants,
+        revision: config.revision(&[]),
+        schema,
+        warnings: Vec::new(),
+    }
+}
+
+fn read_schema(text: &str, findings: &mut Vec<Finding>) -> Option<Schema> {
+    match Schema::from_cedarschema_str(text) {
+        Ok((schema, _)) => Some(schema),
+        Err(error) => {
+            let help = error.help().map(|help| format!(": {help}")).unwrap_or_default();
+            findings.push(Finding::of_config(
+                format!("the tools and bindings make no Cedar schema: {error}{help}"),
+                "look at the names of resource kinds, attributes and facts",
+            ));
+            None
+        }
+    }
+}
+
+/// A policy that passed the lint.
+struct Read {
+    rule: Rule,
+    actions: ActionConstraint,
+    policy: Policy,
+}
+
+/// Where a policy is.
+struct Place0<'a> {
+    file: &'a str,
+    lines: std::rc::Rc<Lines<'a>>,
+    line: usize,
+}
+
+struct Loader<'a> {
+    sources: BTreeMap<String, Place0<'a>>,
+    findings: Vec<Finding>,
+    warnings: Vec<Finding>,
+}
+
+impl<'a> Loader<'a> {
+    fn read_all(&mut self, sources: &'a [PolicySource]) -> Vec<Read> {
+        let mut sources: Vec<&PolicySource> = sources.iter().collect();
+        sources.sort_by(|left, right| left.name.cmp(&right.name));
+        for pair in sources.windows(2) {
+            if let [left, right] = pair
+                && left.name == right.name
+            {
+                self.findings.push(finding(&left.name, None, None, "two files have this name".to_owned(), None));
+            }
+        }
+        sources.into_iter().flat_map(|source| self.read(source)).collect()
+    }
+
+    fn read(&mut self, source: &'a PolicySource) -> Vec<Read> {
+        let lines = std::rc::Rc::new(Lines::of(&source.text));
+        if let Err((offset, message)) = within_limits(&source.text) {
+            self.findings.push(finding(&source.name, Some(lines.locate(offset)), None, message, None));
+            return Vec::new();
+        }
+        let set: PolicySet = match source.text.parse() {
+            Ok(set) => set,
+            Err(errors) => {
+                let errors: &cedar_policy::ParseErrors = &errors;
+                for error in errors.iter() {
+                    let place = first_label(error).map(|offset| lines.locate(offset));
+                    let help = error.help().map(|help| help.to_string());
+                    self.findings.push(finding(&source.name, place, None, error.to_string(), help));
+                }
+                return Vec::new();
+            }
+        };
+        for template in set.templates() {
+            let help = Some("write a policy without `?principal` and `?resource`".to_owned());
+            let inner: &cedar_policy_core::ast::Template = template.as_ref();
+            let place = inner.loc().map(|loc| lines.locate(loc.start()));
+            self.findings.push(finding(&source.name, place, None, "templates are not used here".to_owned(), help));
+        }
+        let mut policies: Vec<(usize, &Policy)> = set.policies().map(|policy| (offset(policy), policy)).collect();
+        policies.sort_by_key(|(offset, _)| *offset);
+        policies.into_iter().filter_map(|(offset, policy)| self.accept(source, &lines, offset, policy)).collect()
+    }
+
+    /// Lints one policy and gives it its `@id` for a name.
+    fn accept(
+        &mut self,
+        source: &'a PolicySource,
+        lines: &std::rc::Rc<Lines<'a>>,
+        offset: usize,
+        policy: &Policy,
+    ) -> Option<Read> {
+        let (line, column) = lines.locate(offset);
+        let id = policy.annotation("id");
+        let mut complain = |message, help| {
+            self.findings.push(finding(&source.name, Some((line, column)), id, message, Some(help)));
+        };
+        let (rule, actions) = match lint::read(policy) {
+            Ok(read) => read,
+            Err(complaints) => {
+                complaints.into_iter().for_each(|(message, help)| complain(message, help));
+                return None;
+            }
+        };
+        if let Some(other) = self.sources.get(rule.id.as_str()) {
+            let message = format!("another policy has this `@id`: {}:{}", other.file, other.line);
+            complain(message, "give each policy an id of its own".to_owned());
+            return None;
+        }
+        let place = Place0 { file: &source.name, lines: std::rc::Rc::clone(lines), line };
+        self.sources.insert(rule.id.to_string(), place);
+        let policy = policy.new_id(PolicyId::new(rule.id.as_str()));
+        Some(Read { rule, actions, policy })
+    }
+
+    /// Cedar's strict validation. What can never be true is an error as well.
+    fn validate(&mut self, read: &[Read], schema: Schema) {
+        let set = match PolicySet::from_policies(read.iter().map(|one| one.policy.clone())) {
+            Ok(set) => set,
+            Err(error) => {
+                self.findings.push(Finding::of_config(error.to_string(), "give each policy an id of its own"));
+                return;
+            }
+        };
+        let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
+        for error in result.validation_errors() {
+            let found = self.located(error.policy_id(), error, None);
+            self.findings.push(found);
+        }
+        for warning in result.validation_warnings() {
+            let found = |help| self.located(warning.policy_id(), warning, help);
+            match warning {
+                ValidationWarning::ImpossiblePolicy(_) | ValidationWarning::InvalidActionApplication(_) => {
+                    let found = found(Some(CANNOT_FIRE));
+                    self.findings.push(found);
+                }
+                ValidationWarning::BidiCharsInString(_) | ValidationWarning::BidiCharsInIdentifier(_) => {
+                    let found = found(Some("take the invisible characters away: they hide what the rule says"));
+                    self.findings.push(found);
+                }
+                other => {
+                    let found = self.located(other.policy_id(), other, None);
+                    self.warnings.push(found);
+                }
+            }
+        }
+    }
+
+    fn located(&self, id: &PolicyId, what: &dyn Diagnostic, help: Option<&str>) -> Finding {
+        let id: &str = id.as_ref();
+        let help = match help {
+            Some(help) => Some(help.to_owned()),
+            None => what.help().map(|help| help.to_string()),
+        };
+        match self.sources.get(id) {
+            Some(place) => {
+                let at = first_label(what).map_or((place.line, 1), |offset| place.lines.locate(offset));
+                finding(place.file, Some(at), Some(id), what.to_string(), help)
+            }
+            None => finding("policies", None, Some(id), what.to_string(), help),
+        }
+    }
+}
+
+fn finding(
+    file: &str,
+    place: Option<(usize, usize)>,
+    policy: Option<&str>,
+    message: String,
+    help: Option<String>,
+) -> Finding {
+    let (line, column) = place.unzip();
+    Finding { file: file.to_owned(), line, column, policy: policy.map(str::to_owned), message, help }
+}
+
+fn first_label(what: &(impl Diagnostic + ?Sized)) -> Option<usize> {
+    what.labels()?.next().map(|label| label.offset())
+}
+
+fn offset(policy: &Policy) -> usize {
+    let inner: &cedar_policy_core::ast::Policy = policy.as_ref();
+    inner.loc().map_or(0, |loc| loc.start())
+}
+
+/// Refuses texts that could exhaust the parser's stack. Brackets in strings and comments count too: no policy
+/// needs them this deep.
+fn within_limits(text: &str) -> Result<(), (usize, String)> {
+    if text.len() > FILE_BYTES {
+        return Err((0, format!("the file is larger than {FILE_BYTES} bytes")));
+    }
+    let mut depth = 0_usize;
+    for (offset, byte) in text.bytes().enumerate() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > NESTING {
+            return Err((offset, format!("brackets are nested deeper than {NESTING} levels")));
+        }
+    }
+    Ok(())
+}
+
+fn put_rules(snapshot: &mut Snapshot, read: Vec<Read>) {
+    let mut numbers: HashMap<String, Vec<usize>> = HashMap::new();
+    for action in snapshot.model.actions() {
+        for name in action.groups.iter().chain([&action.name]) {
+            numbers.entry(name.clone()).or_default().push(action.number);
+        }
+    }
+    for one in read {
+        let place = Place::try_from(snapshot.rules.len()).unwrap_or(Place::MAX);
+        let (reach, approves) = reach(&one.actions, &numbers);
+        snapshot.index.add(&snapshot.model.types, place, &one.rule, &reach);
+        if approves {
+            snapshot.approving.push(place);
+        }
+        snapshot.rules.push(one.rule);
+    }
+}
+
+/// The actions of a scope, and whether `approve` is one.
+fn reach(actions: &ActionConstraint, numbers: &HashMap<String, Vec<usize>>) -> (Reach, bool) {
+    let named: Vec<&str> = match actions {
+        ActionConstraint::Any => return (Reach::Any, true),
+        ActionConstraint::Eq(uid) => vec![uid.id().unescaped()],
+        ActionConstraint::In(uids) => uids.iter().map(|uid| uid.id().unescaped()).collect(),
+    };
+    let mut found: Vec<usize> = named.iter().filter_map(|name| numbers.get(*name)).flatten().copied().collect();
+    found.sort_unstable();
+    found.dedup();
+    (Reach::Of(found), named.contains(&APPROVE))
+}

@@ -1,0 +1,96 @@
+//! The relational half of the store on SQLite: one file, one process, one writer connection.
+//! Tables are in `migrations/sqlite/`; one noun a file below.
+
+mod approvals;
+mod database;
+mod document;
+mod mandates;
+mod marks;
+mod pins;
+mod registry;
+mod row;
+
+use std::{path::Path, sync::Arc};
+
+use placet_engine::ports::{Approvals, Mandates, Pins, Registry, StoreError};
+
+use approvals::SqliteApprovals;
+use database::Database;
+pub use database::OpenError;
+use mandates::SqliteMandates;
+use pins::SqlitePins;
+use registry::SqliteRegistry;
+
+/// An open SQLite store. Cheap to clone; clones share memory and connections.
+///
+/// One process owns the file: agents and instances are read from memory, which sees only this process's writes.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    database: Database,
+    registry: Arc<SqliteRegistry>,
+    mandates: Arc<SqliteMandates>,
+    pins: Arc<SqlitePins>,
+    approvals: Arc<SqliteApprovals>,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, creates it (mode 0600) if there is none, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// Refuses a file of another program, a database written by a newer version, and rows that cannot be read.
+    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+        let database = Database::open(path).await?;
+        Ok(Self {
+            registry: Arc::new(SqliteRegistry::load(database.clone()).await?),
+            mandates: Arc::new(SqliteMandates::load(database.clone()).await?),
+            pins: Arc::new(SqlitePins::new(database.clone())),
+            approvals: Arc::new(SqliteApprovals::new(database.clone())),
+            database,
+        })
+    }
+
+    /// Registered agents.
+    #[must_use]
+    pub fn registry(&self) -> Arc<dyn Registry> {
+        self.registry.clone()
+    }
+
+    /// Instances and their mandates.
+    #[must_use]
+    pub fn mandates(&self) -> Arc<dyn Mandates> {
+        self.mandates.clone()
+    }
+
+    /// Accepted tool definitions.
+    #[must_use]
+    pub fn pins(&self) -> Arc<dyn Pins> {
+        self.pins.clone()
+    }
+
+    /// Questions to people and their answers.
+    #[must_use]
+    pub fn approvals(&self) -> Arc<dyn Approvals> {
+        self.approvals.clone()
+    }
+
+    /// The value of a named mark, for example up to which leaf the ledger is settled.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn mark(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        marks::mark(&self.database, name).await
+    }
+
+    /// Sets a named mark. Durable when it returns.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn set_mark(&self, name: &str, value: i64) -> Result<(), StoreError> {
+        marks::set_mark(&self.database, name, value).await
+    }
+
+    /// Closes every connection and folds the write-ahead log into the file. Writes that come later fail.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+}

@@ -1,0 +1,102 @@
+//! The contracts of the storage ports, as tests any implementation can run.
+//! The tests are functions of a [`storage::Backend`]; an implementation is one module at the end of this file.
+
+#[path = "conformance/approvals.rs"]
+mod approvals;
+#[path = "conformance/mandates.rs"]
+mod mandates;
+#[path = "conformance/pins.rs"]
+mod pins;
+#[path = "conformance/races.rs"]
+mod races;
+#[path = "conformance/registry.rs"]
+mod registry;
+#[path = "conformance/storage.rs"]
+mod storage;
+
+/// Makes a test of every sentence of the contracts, for one backend.
+macro_rules! conforms {
+    ($backend:expr) => {
+        conforms! { $backend;
+            registry:
+                agents_are_listed_by_name,
+                a_name_is_taken_once,
+                a_registered_agent_is_found_at_once,
+                a_restart_keeps_every_agent;
+            mandates:
+                an_id_is_started_once,
+                a_restart_keeps_mandates_and_revocations,
+                a_revocation_is_seen_by_every_later_read,
+                a_started_instance_is_found_at_once,
+                instances_are_listed_newest_first,
+                racing_revocations_agree_on_one_time,
+                revoking_nobody_is_false,
+                the_first_revocation_stays;
+            pins:
+                a_connector_has_no_pins_before_first_sight,
+                a_refused_pinning_changes_nothing,
+                a_restart_keeps_pins,
+                pinning_replaces_the_tools_of_one_connector_only,
+                pins_read_back_as_they_were_written;
+            approvals:
+                an_agent_may_have_so_many_open_questions_and_no_more,
+                an_answered_question_is_not_answered_again,
+                an_expired_approval_is_not_used,
+                an_expired_question_is_not_answered,
+                an_expired_question_makes_room_for_a_new_one,
+                approval_sets_until_when_it_may_be_used_and_denial_does_not,
+                a_question_reads_back_as_it_was_asked,
+                a_restart_keeps_questions_answers_and_uses,
+                only_an_approved_question_is_used_and_only_once,
+                questions_are_listed_newest_first,
+                the_newest_question_about_a_call_is_found,
+                the_same_open_question_is_asked_once;
+            races:
+                of_racing_answers_one_wins,
+                of_racing_askers_for_the_last_places_none_gets_one_too_many,
+                of_racing_equal_questions_one_is_opened,
+                of_racing_registrations_of_a_name_one_wins,
+                of_sixty_four_racing_uses_one_wins;
+        }
+    };
+    ($backend:expr; $($area:ident: $($sentence:ident),+;)+) => {$(
+        mod $area {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $sentence() {
+                crate::$area::$sentence(&$backend).await;
+            })+
+        }
+    )+};
+}
+
+mod sqlite {
+    use async_trait::async_trait;
+    use placet_store::SqliteStore;
+
+    use crate::storage::{Backend, Storage};
+
+    conforms!(super::Sqlite::new());
+
+    struct Sqlite {
+        folder: tempfile::TempDir,
+    }
+
+    impl Sqlite {
+        fn new() -> Self {
+            Self { folder: tempfile::tempdir().unwrap() }
+        }
+    }
+
+    #[async_trait]
+    impl Backend for Sqlite {
+        async fn open(&self) -> Storage {
+            let store = SqliteStore::open(&self.folder.path().join("placet.db")).await.unwrap();
+            Storage {
+                registry: store.registry(),
+                mandates: store.mandates(),
+                pins: store.pins(),
+                approvals: store.approvals(),
+            }
+        }
+    }
+}

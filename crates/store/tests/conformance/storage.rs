@@ -1,0 +1,110 @@
+//! What a backend under test gives, and the nouns the sentences speak of.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use placet_domain::{
+    Agent, AgentStatus, Answer, Approval, ApprovalId, ApprovalState, CallDigest, Digest, Gate, Instance,
+    InstanceId, Json, Mandate, Object, PolicyRevision, Requester, Tier, Timestamp,
+};
+use placet_engine::ports::{Approvals, Mandates, Pins, Registry};
+
+/// An implementation of the storage ports. Opening again after dropping what was opened is a restart: what was durable
+/// is there.
+#[async_trait]
+pub(crate) trait Backend: Sync {
+    async fn open(&self) -> Storage;
+}
+
+pub(crate) struct Storage {
+    pub(crate) registry: Arc<dyn Registry>,
+    pub(crate) mandates: Arc<dyn Mandates>,
+    pub(crate) pins: Arc<dyn Pins>,
+    pub(crate) approvals: Arc<dyn Approvals>,
+}
+
+/// Minutes after the morning all tests happen in.
+pub(crate) fn minute(minutes: i64) -> Timestamp {
+    Timestamp::from_micros(1_795_300_000_000_000 + minutes * 60_000_000)
+}
+
+pub(crate) fn parse<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
+    text.parse().unwrap()
+}
+
+/// JSON whose values are hard to keep: order, doubles beyond the integers, fractions, escapes.
+pub(crate) fn hard_json() -> Json {
+    Json::parse(br#"{"z":1e20,"a":[0.1,-2.5e-7,48250.0,null,true],"n":{"\"q\"\n":"\u20ac \u0001"},"i":9007199254740991}"#)
+        .unwrap()
+}
+
+pub(crate) fn hard_object() -> Object {
+    hard_json().as_object().unwrap().clone()
+}
+
+pub(crate) fn agent(name: &str) -> Agent {
+    Agent {
+        name: parse(name),
+        owner: parse("ana@example.com"),
+        purpose: "keeps deals in order, \"quoted\" and ünïcode".to_owned(),
+        tier: Tier::Two,
+        groups: vec![parse("sales"), parse("eu")],
+        registered: minute(0),
+        status: AgentStatus::Active,
+    }
+}
+
+/// The n-th run of `billing`, started in minute `n` for a quarter of an hour.
+pub(crate) fn instance(n: u8) -> Instance {
+    let started = minute(i64::from(n));
+    Instance {
+        id: InstanceId::new(started, [n; 10]),
+        agent: parse("billing"),
+        mandate: Mandate {
+            task: Some("renew the contract".to_owned()),
+            ticket: None,
+            on_behalf_of: Some(parse("bo")),
+            facts: hard_object(),
+        },
+        started_by: parse("ana@example.com"),
+        started,
+        expires: started.after(Duration::from_secs(900)),
+        revoked: None,
+    }
+}
+
+pub(crate) fn digest(call: &str) -> CallDigest {
+    CallDigest(Digest::of(call.as_bytes()))
+}
+
+/// A question asked in minute `n` and open for an hour; `call` stands for the exact call.
+pub(crate) fn question(n: u8, by: &str, call: &str) -> Approval {
+    Approval {
+        id: ApprovalId::new(minute(i64::from(n)), [n; 10]),
+        digest: digest(call),
+        requester: Requester {
+            agent: parse(by),
+            instance: instance(1).id,
+            owner: parse("ana@example.com"),
+            on_behalf_of: Some(parse("bo")),
+            ticket: Some("CRM-7".to_owned()),
+        },
+        connector: parse("crm"),
+        operation: "update_deal".to_owned(),
+        arguments: hard_object(),
+        gates: vec![Gate {
+            policy: parse("large-deals"),
+            approvers: vec![parse("sales-leads")],
+            timeout: Duration::from_millis(3_600_001),
+            reason: Some("more than 10 000 €".to_owned()),
+        }],
+        policy: PolicyRevision(Digest::of(b"policies")),
+        asked: minute(i64::from(n)),
+        expires: minute(i64::from(n) + 60),
+        state: ApprovalState::Pending,
+    }
+}
+
+pub(crate) fn answer(by: &str, at: Timestamp) -> Answer {
+    Answer { by: parse(by), at, rationale: "agreed with the customer".to_owned() }
+}
