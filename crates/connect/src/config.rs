@@ -56,7 +56,9 @@ pub enum ConfigError {
         rule: &'static str,
     },
     /// A credential header that the protocol or HTTP sets itself.
-    #[error("connector `{connector}`: header `{header}` is set by the protocol; send the credential in another")]
+    #[error(
+        "connector `{connector}`: header `{header}` is set by the protocol; send the credential in another"
+    )]
     Header {
         /// Whose.
         connector: ConnectorName,
@@ -64,7 +66,9 @@ pub enum ConfigError {
         header: HeaderName,
     },
     /// A credential that is not a header value.
-    #[error("connector `{connector}`: the value of header `{header}` holds a character that no header may hold")]
+    #[error(
+        "connector `{connector}`: the value of header `{header}` holds a character that no header may hold"
+    )]
     HeaderValue {
         /// Whose.
         connector: ConnectorName,

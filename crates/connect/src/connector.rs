@@ -75,18 +75,28 @@ impl Connector {
     }
 
     /// Sends protocol traffic.
-    pub(crate) async fn pass(&self, passage: &Passage, link: &Link, relay: Relay) -> Result<Passed, ConnectError> {
-        let request = |method, params| Ask { method, tool: None, params, link, deadline: Some(self.deadline) };
+    pub(crate) async fn pass(
+        &self,
+        passage: &Passage,
+        link: &Link,
+        relay: Relay,
+    ) -> Result<Passed, ConnectError> {
+        let request =
+            |method, params| Ask { method, tool: None, params, link, deadline: Some(self.deadline) };
         let ask = match &passage.kind {
             PassageKind::Discover(params) => request("server/discover", params),
             PassageKind::ListTools(params) => request("tools/list", params),
             PassageKind::Ping(params) => request("ping", params),
             PassageKind::SetLogLevel(params) => request("logging/setLevel", params),
-            PassageKind::Initialize(params) => return self.transport.open(params, Outlet::Relay(relay)).await,
+            PassageKind::Initialize(params) => {
+                return self.transport.open(params, Outlet::Relay(relay)).await;
+            }
             PassageKind::Notify { method, params } => {
                 return accepted(self.transport.notify(method, params, link, Some(&relay)).await);
             }
-            PassageKind::Answer(message) => return accepted(self.transport.tell(message.clone(), link).await),
+            PassageKind::Answer(message) => {
+                return accepted(self.transport.tell(message.clone(), link).await);
+            }
             PassageKind::Listen(after) => {
                 return accepted(self.transport.listen(after.as_deref(), link, Outlet::Relay(relay)).await);
             }

@@ -6,8 +6,6 @@ use std::time::Duration;
 use placet_domain::{Operation, Outcome};
 use placet_engine::ports::{Answered, ConnectError, Passed, Performed};
 
-use crate::frame;
-
 /// How an exchange ended.
 #[derive(Debug)]
 pub(crate) enum Ending {
@@ -29,6 +27,8 @@ pub(crate) enum Ending {
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub(crate) answered: Answered,
+    /// Whether it is an error, or a result of a tool that reports a failure.
+    pub(crate) is_error: bool,
     /// Id of the server-sent event that carried it.
     pub(crate) event_id: Option<String>,
     /// The HTTP status, if it was not a success.
@@ -64,7 +64,7 @@ impl Ending {
     /// What the engine is told about protocol traffic.
     pub(crate) fn passed(self) -> Result<Passed, ConnectError> {
         match self {
-            Self::Answered(Reply { answered, event_id, status }) => {
+            Self::Answered(Reply { answered, event_id, status, .. }) => {
                 Ok(Passed { answer: Some(answered), session: None, event_id, status })
             }
             Self::Status(status) if status >= 500 => Err(ConnectError::Unreachable(status_detail(status))),
@@ -80,23 +80,17 @@ impl Ending {
 
 fn answered(reply: Reply, operation: &Operation, elapsed: Duration) -> Performed {
     let outcome = match (&reply.answered, operation) {
-        (Answered::Error(_), _) => Ok(Outcome::Failed),
-        (Answered::Result(result), Operation::Tool(_)) => frame::is_error(result).map(|failed| match failed {
-            true => Outcome::Failed,
-            false => Outcome::Succeeded,
-        }),
-        (Answered::Result(_), _) => Ok(Outcome::Succeeded),
+        (Answered::Error(_), _) => Outcome::Failed,
+        (Answered::Result(_), Operation::Tool(_)) if reply.is_error => Outcome::Failed,
+        (Answered::Result(_), _) => Outcome::Succeeded,
     };
-    match outcome {
-        Ok(outcome) => Performed {
-            outcome,
-            answer: Some(reply.answered),
-            event_id: reply.event_id,
-            detail: None,
-            sent: true,
-            elapsed,
-        },
-        Err(detail) => Ending::Malformed(detail).performed(operation, elapsed),
+    Performed {
+        outcome,
+        answer: Some(reply.answered),
+        event_id: reply.event_id,
+        detail: None,
+        sent: true,
+        elapsed,
     }
 }
 
@@ -119,20 +113,16 @@ mod tests {
         (performed.outcome, performed.sent)
     }
 
-    fn reply(answered: Answered) -> Ending {
-        Ending::Answered(Reply { answered, event_id: None, status: None })
+    fn reply(answered: Answered, is_error: bool) -> Ending {
+        Ending::Answered(Reply { answered, is_error, event_id: None, status: None })
     }
 
     #[test]
     fn each_ending_has_one_outcome() {
-        let result = |text: &'static str| reply(Answered::Result(Bytes::from_static(text.as_bytes())));
         let table = [
-            (result(r#"{"content":[]}"#), Outcome::Succeeded, true),
-            (result(r#"{"content":[],"isError":false}"#), Outcome::Succeeded, true),
-            (result(r#"{"content":[],"isError":true}"#), Outcome::Failed, true),
-            (result(r#"{"isError":false,"isError":true}"#), Outcome::Unknown, true),
-            (result(r#"{"isError":"true"}"#), Outcome::Unknown, true),
-            (reply(Answered::Error(Bytes::from_static(b"{}"))), Outcome::Failed, true),
+            (reply(Answered::Result(Bytes::new()), false), Outcome::Succeeded, true),
+            (reply(Answered::Result(Bytes::new()), true), Outcome::Failed, true),
+            (reply(Answered::Error(Bytes::new()), true), Outcome::Failed, true),
             (Ending::Status(302), Outcome::Failed, true),
             (Ending::Status(403), Outcome::Failed, true),
             (Ending::Status(502), Outcome::Unknown, true),

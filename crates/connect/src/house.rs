@@ -6,11 +6,12 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use placet_domain::{Json, Object, ToolDefinition, ToolName, limits};
 use placet_engine::ports::{Answered, ConnectError, Link, Passed};
-use placet_wire::{Era, SessionVersion, meta};
+use placet_wire::{Era, RawResult, SessionVersion, list, meta};
 use tokio::sync::Mutex;
 
 use crate::{
     connector::{Ask, Way},
+    ending::Ending,
     outlet::Outlet,
 };
 
@@ -45,9 +46,18 @@ impl House {
         let mut cursor: Option<String> = None;
         for _page in 0..PAGES {
             let params = Object::new().with_some("cursor", cursor.as_deref());
-            let page = parse(&self.request(way, "tools/list", None, params, PAGE).await?)?;
-            for tool in page.member("tools").and_then(Json::as_array).ok_or_else(|| protocol("a list without `tools`"))? {
-                let tool = definition(tool)?;
+            let page = self.request(way, "tools/list", None, params, PAGE).await?;
+            let page = RawResult::parse(&page)
+                .and_then(|page| list::tools(&page))
+                .map_err(|error| protocol(error.to_string()))?;
+            for refused in page.refused {
+                tracing::warn!(
+                    tool = refused.name.as_deref().unwrap_or("?"),
+                    why = refused.why,
+                    "a tool is left out"
+                );
+            }
+            for tool in page.tools {
                 if tools.iter().any(|known| known.name == tool.name) {
                     return Err(protocol(format!("tool `{}` is listed twice", tool.name)));
                 }
@@ -56,9 +66,9 @@ impl House {
             if tools.len() > TOOLS {
                 return Err(protocol(format!("more than {TOOLS} tools")));
             }
-            match page.member("nextCursor") {
-                None | Some(Json::Null) => return Ok(tools),
-                Some(Json::String(next)) if cursor.as_deref() != Some(next) => cursor = Some(next.clone()),
+            match page.next_cursor {
+                None => return Ok(tools),
+                Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
                 Some(_) => return Err(protocol("a list whose `nextCursor` leads nowhere")),
             }
         }
@@ -66,7 +76,12 @@ impl House {
     }
 
     /// What a read tool says about a resource.
-    pub(crate) async fn facts(&self, way: &Way, tool: &ToolName, arguments: Object) -> Result<Json, ConnectError> {
+    pub(crate) async fn facts(
+        &self,
+        way: &Way,
+        tool: &ToolName,
+        arguments: Object,
+    ) -> Result<Json, ConnectError> {
         let params = Object::new().with("name", tool.as_str()).with("arguments", arguments);
         let asking = self.request(way, "tools/call", Some(tool), params, limits::FACT_DEADLINE);
         let result = tokio::time::timeout(limits::FACT_DEADLINE, asking).await.map_err(|_late| {
@@ -151,7 +166,7 @@ async fn discover(way: &Way) -> Result<Option<Open>, ConnectError> {
     let ask =
         Ask { method: "server/discover", tool: None, params: &params, link: &link, deadline: Some(GREETING) };
     let ending = way.ask(ask, Outlet::Nowhere).await;
-    if let crate::ending::Ending::NotSent(detail) = ending {
+    if let Ending::NotSent(detail) = ending {
         return Err(ConnectError::Unreachable(detail));
     }
     let Ok(Passed { answer: Some(Answered::Result(result)), .. }) = ending.passed() else { return Ok(None) };
@@ -175,7 +190,8 @@ async fn initialize(way: &Way) -> Result<Open, ConnectError> {
         .map_err(|_late| ConnectError::Unreachable("no answer to `initialize`".to_owned()))??;
     let result = parse(&answer(passed)?)?;
     let version = result.member("protocolVersion").and_then(Json::as_str).unwrap_or_default();
-    let version: SessionVersion = version.parse().map_err(|error| protocol(format!("{error}")))?;
+    let version: SessionVersion =
+        version.parse().map_err(|error: placet_wire::UnsupportedVersion| protocol(error.to_string()))?;
     way.notify("notifications/initialized", &Object::new(), &link, None).await.or_else(|ending| {
         ending.passed().map(|_refused| ()) // A server that refuses the notification still answers requests.
     })?;
@@ -208,18 +224,13 @@ fn answer(passed: Passed) -> Result<Bytes, ConnectError> {
         (Some(Answered::Result(result)), _) => Ok(result),
         (Some(Answered::Error(error)), _) => {
             let error = parse(&error)?;
-            let message = error.member("message").and_then(Json::as_str).unwrap_or("an error without a message");
+            let message =
+                error.member("message").and_then(Json::as_str).unwrap_or("an error without a message");
             Err(ConnectError::Refused(cut(message)))
         }
         (None, Some(status)) => Err(ConnectError::Refused(format!("HTTP {status}"))),
         (None, None) => Err(protocol("no answer")),
     }
-}
-
-fn definition(tool: &Json) -> Result<ToolDefinition, ConnectError> {
-    let name = tool.member("name").and_then(Json::as_str).ok_or_else(|| protocol("a tool without a name"))?;
-    let name = name.parse().map_err(|error| protocol(format!("{error}")))?;
-    Ok(ToolDefinition { name, definition: tool.clone() })
 }
 
 fn facts_of(result: &Json) -> Result<Json, ConnectError> {

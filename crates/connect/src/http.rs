@@ -101,9 +101,8 @@ impl Http {
     /// Closing the stream is how a stateless request is cancelled: by the client's going away, or at the deadline.
     async fn ask_alone(&self, ask: Ask<'_>, id: i64, outlet: Outlet) -> Ending {
         let mut headers = self.headers.clone();
-        if let Err(fault) = self.mirror(&ask, &mut headers) {
-            return Ending::NotSent(fault);
-        }
+        let tool = ask.tool.and_then(|tool| self.tools.read().get(tool).cloned());
+        frame::mirror(&ask, tool.as_deref(), &mut headers);
         let body = encode_request(&id.into(), ask.method, ask.params).into_bytes();
         let exchange = Exchange { id: Some(id), outlet: &outlet, pending: None };
         let answer = async {
@@ -165,7 +164,7 @@ impl Http {
         let body = encode_request(&id.into(), "initialize", params).into_bytes();
         let opening = async {
             let response = self.post(self.headers.clone(), body).await?;
-            let session = response.headers().get(MCP_SESSION_ID).cloned();
+            let session = response.headers().get(&MCP_SESSION_ID).cloned();
             match (Exchange { id: Some(id), outlet: &outlet, pending: None }).read(response).await {
                 Read::Ended(ending) => Ok((ending, session)),
                 Read::Resumable => Err(Ending::Lost("the stream ended before the answer".to_owned())),
@@ -221,7 +220,12 @@ impl Http {
     }
 
     /// Listens to a session's stream until it ends or the client goes away. Answers on it reach the calls that wait.
-    pub(crate) async fn listen(&self, after: Option<&str>, link: &Link, outlet: &Outlet) -> Result<(), Ending> {
+    pub(crate) async fn listen(
+        &self,
+        after: Option<&str>,
+        link: &Link,
+        outlet: &Outlet,
+    ) -> Result<(), Ending> {
         let Link::Session(handle) = link else { return Err(Ending::Status(405)) };
         let session = self.sessions.find(*handle).ok_or(Ending::NoSession { sent: false })?;
         let mut headers = self.headers.clone();
@@ -229,8 +233,9 @@ impl Http {
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         session.mark(&mut headers);
         if let Some(after) = after {
-            let after = HeaderValue::from_str(after)
-                .map_err(|_| Ending::NotSent("`Last-Event-ID` holds a character that no header may hold".to_owned()))?;
+            let after = HeaderValue::from_str(after).map_err(|_| {
+                Ending::NotSent("`Last-Event-ID` holds a character that no header may hold".to_owned())
+            })?;
             headers.insert(LAST_EVENT_ID, after);
         }
         let response = tokio::select! {
@@ -299,19 +304,21 @@ impl Http {
         });
     }
 
-    fn mirror(&self, ask: &Ask<'_>, headers: &mut HeaderMap) -> Result<(), String> {
-        let tool = ask.tool.and_then(|tool| self.tools.read().get(tool).cloned());
-        frame::mirror(ask, tool.as_deref(), headers)
-    }
-
     async fn post(&self, headers: HeaderMap, body: Bytes) -> Result<Response<Incoming>, Ending> {
         self.send(Method::POST, headers, body).await
     }
 
-    async fn send(&self, method: Method, headers: HeaderMap, body: Bytes) -> Result<Response<Incoming>, Ending> {
-        self.client.request(self.request(method, headers, body)).await.map_err(|error| match error.is_connect() {
-            true => Ending::NotSent(story(&error)),
-            false => Ending::Lost(story(&error)),
+    async fn send(
+        &self,
+        method: Method,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Ending> {
+        self.client.request(self.request(method, headers, body)).await.map_err(|error| {
+            match error.is_connect() {
+                true => Ending::NotSent(story(&error)),
+                false => Ending::Lost(story(&error)),
+            }
         })
     }
 
@@ -335,10 +342,8 @@ fn headers(config: &ConnectorConfig) -> Result<HeaderMap, ConfigError> {
         if is_protocol(name) {
             return Err(ConfigError::Header { connector: config.name.clone(), header: name.clone() });
         }
-        let mut value = HeaderValue::from_str(secret.expose_secret()).map_err(|_| ConfigError::HeaderValue {
-            connector: config.name.clone(),
-            header: name.clone(),
-        })?;
+        let mut value = HeaderValue::from_str(secret.expose_secret())
+            .map_err(|_| ConfigError::HeaderValue { connector: config.name.clone(), header: name.clone() })?;
         value.set_sensitive(true);
         headers.append(name, value);
     }
@@ -379,5 +384,6 @@ fn late(deadline: Option<Duration>) -> Ending {
 }
 
 fn ending_of(reply: Option<Reply>) -> Ending {
-    reply.map_or_else(|| Ending::Lost("the session was closed before the answer".to_owned()), Ending::Answered)
+    reply
+        .map_or_else(|| Ending::Lost("the session was closed before the answer".to_owned()), Ending::Answered)
 }

@@ -12,6 +12,10 @@ mod outlet;
 mod pending;
 mod sessions;
 mod stdio;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod upstream;
 
 pub use config::{ConfigError, ConnectorConfig, Secret, Transport};
 pub use connectors::McpConnectors;

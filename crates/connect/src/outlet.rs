@@ -21,14 +21,6 @@ impl Outlet {
         }
     }
 
-    /// Hands a frame on without waiting. `false` if it could not be taken.
-    pub(crate) fn offer(&self, frame: RelayFrame) -> bool {
-        match self {
-            Self::Relay(relay) => relay.try_send(frame).is_ok(),
-            Self::Nowhere => true,
-        }
-    }
-
     /// Returns when the client went away.
     pub(crate) async fn closed(&self) {
         match self {

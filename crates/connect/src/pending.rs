@@ -68,8 +68,7 @@ impl Pending {
     /// and neither may read the other's progress.
     pub(crate) fn of_progress_token(&self, token: &str) -> Option<i64> {
         let waiting = self.waiting.lock();
-        let mut matching =
-            waiting.iter().filter(|(_, entry)| entry.progress_token.as_deref() == Some(token));
+        let mut matching = waiting.iter().filter(|(_, entry)| entry.progress_token.as_deref() == Some(token));
         match (matching.next(), matching.next()) {
             (Some((id, _)), None) => Some(*id),
             _ => None,
@@ -79,12 +78,6 @@ impl Pending {
     /// The newest waiting request.
     pub(crate) fn newest(&self) -> Option<i64> {
         self.waiting.lock().last_key_value().map(|(id, _)| *id)
-    }
-
-    /// The only waiting request.
-    pub(crate) fn only(&self) -> Option<i64> {
-        let waiting = self.waiting.lock();
-        (waiting.len() == 1).then(|| waiting.last_key_value().map(|(id, _)| *id)).flatten()
     }
 
     /// Ends one wait without an answer.
@@ -120,7 +113,8 @@ mod tests {
     use super::*;
 
     fn reply(text: &'static str) -> Reply {
-        Reply { answered: Answered::Result(Bytes::from_static(text.as_bytes())), event_id: None, status: None }
+        let answered = Answered::Result(Bytes::from_static(text.as_bytes()));
+        Reply { answered, is_error: false, event_id: None, status: None }
     }
 
     #[tokio::test]

@@ -16,14 +16,23 @@ use crate::{
     observe,
     respond::{Answering, is_about_identity, json, unauthenticated},
     server::Gateway,
+    session::Session,
     stream::{self, Events},
 };
 
 impl Gateway {
     /// Lets the engine handle an attempt and answers the client: with one JSON message if the tool says nothing
     /// before its answer, with a stream otherwise.
-    pub(crate) async fn act(self: &Arc<Self>, attempt: Attempt, answering: Answering) -> Response<Body> {
+    pub(crate) async fn act(
+        self: &Arc<Self>,
+        attempt: Attempt,
+        answering: Answering,
+        session: Option<Arc<Session>>,
+    ) -> Response<Body> {
         let (relay, mut frames) = mpsc::channel(limits::RELAY_FRAMES);
+        if let Some(session) = session {
+            session.calls.begin(&answering.id, &relay);
+        }
         // A task of its own: a client that hangs up must not leave a call without its outcome receipt.
         let mut task = tokio::spawn(handle(self.clone(), attempt, relay));
         tokio::select! {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use placet_domain::{Code, ConnectorName, Operation, Refusal, limits};
+use placet_domain::{Code, ConnectorName, Json, Object, Operation, Refusal, limits};
 use placet_engine::{
     Attempt, Caller, Credential, Passage, PassageKind, Reply,
-    ports::{Answered, Link, Passed},
+    ports::{Answered, Link, Passed, Relay},
 };
 use placet_wire::{
     Era, Id, Inbound, Lifecycle, MCP_SESSION_ID, Method, NotificationMethod, Request, SessionVersion, WireError, agree,
@@ -20,7 +20,7 @@ use crate::{
     observe,
     respond::{Answering, empty, is_about_identity, json, unauthenticated},
     server::Gateway,
-    session::Session,
+    session::{Calls, Session},
 };
 
 /// Where a message stands: at which connector, from whom, in which session.
@@ -68,18 +68,20 @@ impl Gateway {
                 Err(refusal) => self.no_session(place, Some(&request.id), &refusal).await,
             },
             Inbound::Notification(notification) => {
+                let call = match notification.method {
+                    NotificationMethod::Unknown(_) => return empty(StatusCode::ACCEPTED),
+                    NotificationMethod::Cancelled => self.call_meant(place, caller, &notification.params),
+                    _ => None,
+                };
                 let kind = PassageKind::Notify {
                     method: notification.method.as_str().to_owned(),
                     params: notification.params,
                 };
-                match notification.method {
-                    NotificationMethod::Unknown(_) => empty(StatusCode::ACCEPTED),
-                    _ => self.tell(place, caller, era, kind).await,
-                }
+                self.tell(place, caller, era, kind, call).await
             }
             Inbound::Response(response) => {
                 let message = encode_response(&response.id, &response.answer);
-                self.tell(place, caller, era, PassageKind::Answer(message.into())).await
+                self.tell(place, caller, era, PassageKind::Answer(message.into()), None).await
             }
         }
     }
@@ -89,13 +91,24 @@ impl Gateway {
         if era.is_stateless() {
             return Ok((Link::Stateless, era));
         }
-        let Some(id) = place.headers.get(&MCP_SESSION_ID).and_then(|value| value.to_str().ok()) else {
+        if !place.headers.contains_key(&MCP_SESSION_ID) {
             return Err(Refusal::new(Code::UnknownSession, "the request carries no `Mcp-Session-Id`"));
-        };
-        let session = self.sessions.of(id, caller, place.connector).ok_or_else(|| {
+        }
+        let session = self.session(place, caller).ok_or_else(|| {
             Refusal::new(Code::UnknownSession, "the session has ended or is not this instance's")
         })?;
         Ok((Link::Session(session.upstream), Era::Session(session.version)))
+    }
+
+    fn session(&self, place: &Place<'_>, caller: &Caller) -> Option<Arc<Session>> {
+        let id = place.headers.get(&MCP_SESSION_ID)?.to_str().ok()?;
+        self.sessions.of(id, caller, place.connector)
+    }
+
+    /// The call that a cancellation is about, by the relay under which the connector knows it.
+    fn call_meant(&self, place: &Place<'_>, caller: &Caller, params: &Object) -> Option<Relay> {
+        let id = Id::of(params.member("requestId")?)?;
+        self.session(place, caller)?.calls.relay_of(&id)
     }
 
     async fn request(
@@ -127,7 +140,8 @@ impl Gateway {
                     call,
                     link,
                 };
-                self.act(attempt, answering).await
+                let session = if era.is_stateless() { None } else { self.session(place, caller) };
+                self.act(attempt, answering, session).await
             }
             Method::ListTools => {
                 let (relay, _frames) = mpsc::channel(limits::RELAY_FRAMES);
@@ -172,8 +186,10 @@ impl Gateway {
     }
 
     async fn initialize(self: &Arc<Self>, place: &Place<'_>, caller: &Caller, request: &Request) -> Response<Body> {
-        let kind = PassageKind::Initialize(request.params.clone());
-        let passage = Passage { connector: place.connector.clone(), kind };
+        let passage = Passage {
+            connector: place.connector.clone(),
+            kind: PassageKind::Initialize(negotiable(&request.params)),
+        };
         let (relay, _frames) = mpsc::channel(limits::RELAY_FRAMES);
         let passed = match self.engine.pass(caller, passage, Link::Stateless, relay).await {
             Ok(passed) => passed,
@@ -194,6 +210,7 @@ impl Gateway {
             connector: place.connector.clone(),
             upstream,
             version,
+            calls: Calls::default(),
         };
         let mut response = answered(&request.id, &passed);
         match self.sessions.open(id, session).map(|id| HeaderValue::from_str(&id)) {
@@ -226,14 +243,21 @@ impl Gateway {
         }
     }
 
-    /// Passes a message that wants no answer.
-    async fn tell(&self, place: &Place<'_>, caller: &Caller, era: Era, kind: PassageKind) -> Response<Body> {
+    /// Passes a message that wants no answer; a cancellation with the relay of its call.
+    async fn tell(
+        &self,
+        place: &Place<'_>,
+        caller: &Caller,
+        era: Era,
+        kind: PassageKind,
+        call: Option<Relay>,
+    ) -> Response<Body> {
         let link = match self.link(place, caller, era) {
             Ok((link, _)) => link,
             Err(refusal) => return self.no_session(place, None, &refusal).await,
         };
         let passage = Passage { connector: place.connector.clone(), kind };
-        let (relay, _frames) = mpsc::channel(limits::RELAY_FRAMES);
+        let relay = call.unwrap_or_else(|| mpsc::channel(1).0);
         match self.engine.pass(caller, passage, link, relay).await {
             Ok(_) => empty(StatusCode::ACCEPTED),
             Err(refusal) => json(StatusCode::BAD_GATEWAY, reply::refusal_of_method(None, &refusal, None)),
@@ -327,8 +351,18 @@ fn status(passed: &Passed) -> StatusCode {
     passed.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK)
 }
 
+/// The client's offer, in a version that both this gateway and the upstream can have.
+fn negotiable(params: &Object) -> Object {
+    let asked = params.member("protocolVersion").and_then(Json::as_str);
+    let known = SessionVersion::SUPPORTED.iter().any(|version| Some(version.version()) == asked);
+    match known {
+        true => params.clone(),
+        false => params.clone().with("protocolVersion", SessionVersion::V2025_11_25.version()),
+    }
+}
+
 fn negotiated(result: &[u8]) -> Option<SessionVersion> {
-    let result = placet_domain::Json::parse(result).ok()?;
+    let result = Json::parse(result).ok()?;
     let version = result.member("protocolVersion")?.as_str()?;
     SessionVersion::SUPPORTED.into_iter().find(|known| known.version() == version)
 }

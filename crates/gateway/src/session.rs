@@ -3,10 +3,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use placet_domain::{ConnectorName, InstanceId, limits};
-use placet_engine::{Caller, ports::UpstreamSession};
-use placet_wire::SessionVersion;
+use placet_engine::{
+    Caller,
+    ports::{Relay, RelayFrame, UpstreamSession},
+};
+use placet_wire::{Id, SessionVersion};
+use tokio::sync::mpsc::WeakSender;
 
 /// An open session.
 #[derive(Debug)]
@@ -19,6 +23,26 @@ pub(crate) struct Session {
     pub(crate) upstream: UpstreamSession,
     /// The negotiated revision.
     pub(crate) version: SessionVersion,
+    /// The calls under way in it.
+    pub(crate) calls: Calls,
+}
+
+/// Calls under way, by the client's own ids: a client cancels by its id, the connector knows a call by its relay.
+#[derive(Debug, Default)]
+pub(crate) struct Calls(Mutex<HashMap<Id, WeakSender<RelayFrame>>>);
+
+impl Calls {
+    /// Remembers a call for as long as somebody holds its relay.
+    pub(crate) fn begin(&self, id: &Id, relay: &Relay) {
+        let mut calls = self.0.lock();
+        calls.retain(|_, relay| relay.strong_count() > 0);
+        calls.insert(id.clone(), relay.downgrade());
+    }
+
+    /// The relay of a call that has not ended.
+    pub(crate) fn relay_of(&self, id: &Id) -> Option<Relay> {
+        self.0.lock().get(id)?.upgrade()
+    }
 }
 
 /// All open sessions.

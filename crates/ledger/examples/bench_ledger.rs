@@ -2,14 +2,15 @@
 //! `cargo run --release -p placet-ledger --example bench_ledger -- [--seconds N] [--dir DIR]`; the last line is JSON.
 
 use std::any::Any;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
 
 use placet_ledger::disk::{Access, Disk, DiskFile, FileIdentity, RealDisk};
 use placet_ledger::{
@@ -20,7 +21,7 @@ use placet_ledger::{
 #[path = "../src/queue.rs"]
 mod queue;
 
-use queue::{Queue, Taken};
+use queue::{Batch, Limits, Queue, Taken};
 
 const ROUNDS: usize = 5;
 const IN_FLIGHT: [u64; 3] = [1, 64, 1_024];
@@ -39,7 +40,7 @@ fn main() -> Result<(), Failure> {
     let each = Duration::from_secs_f64(seconds / (ROUNDS * IN_FLIGHT.len() * 2 + 4) as f64);
     let mut out = io::stdout().lock();
     writeln!(out, "{LEAF_BYTES}-byte receipts, {ROUNDS} alternating rounds of {each:.2?} each\n")?;
-    writeln!(out, "in flight  writer   receipts/s  CPU us/receipt  fdatasync p50 / p99 us")?;
+    writeln!(out, "in flight  writer   receipts/s  CPU us/receipt  per sync  fdatasync p50 / p99 us")?;
     let mut rows = Vec::new();
     for in_flight in IN_FLIGHT {
         let (mut bare, mut ours) = (Vec::new(), Vec::new());
@@ -92,12 +93,14 @@ fn arguments() -> Result<(f64, PathBuf), Failure> {
 /// One measurement.
 struct Run {
     rate: f64,
+    per_sync: f64,
     cpu_us: f64,
     syncs: Vec<u64>,
 }
 
 struct Summary {
     rate: f64,
+    per_sync: f64,
     cpu_us: f64,
     p50: u64,
     p99: u64,
@@ -108,18 +111,22 @@ impl Summary {
         let mut syncs: Vec<u64> = runs.iter_mut().flat_map(|run| run.syncs.drain(..)).collect();
         syncs.sort_unstable();
         let at = |share: f64| syncs.get((syncs.len() as f64 * share) as usize).copied().unwrap_or(0) / 1_000;
-        let rate = median(runs.iter().map(|run| run.rate).collect());
+        let of = |field: fn(&Run) -> f64| median(runs.iter().map(field).collect());
         Self {
-            rate,
-            cpu_us: median(runs.iter().map(|run| run.cpu_us).collect()),
+            rate: of(|r| r.rate),
+            per_sync: of(|r| r.per_sync),
+            cpu_us: of(|r| r.cpu_us),
             p50: at(0.5),
             p99: at(0.99),
         }
     }
 
     fn print(&self, out: &mut impl io::Write, in_flight: u64, name: &str) -> io::Result<()> {
-        let Self { rate, cpu_us, p50, p99 } = self;
-        writeln!(out, "{in_flight:>9}  {name:<7}  {rate:>10.0}  {cpu_us:>14.2}  {p50:>13} / {p99}")
+        let Self { rate, per_sync, cpu_us, p50, p99 } = self;
+        writeln!(
+            out,
+            "{in_flight:>9}  {name:<7}  {rate:>10.0}  {cpu_us:>14.2}  {per_sync:>8.1}  {p50:>13} / {p99}"
+        )
     }
 }
 
@@ -146,60 +153,44 @@ fn json(rows: &[(u64, Summary, Summary, f64)], verified: f64, held: bool) -> Str
     )
 }
 
-/// A closed loop: one thread keeps `in_flight` receipts under way through `submit` for as long as `each`.
-fn drive(
-    in_flight: u64,
-    each: Duration,
-    submit: impl Fn(Vec<u8>, Box<dyn FnOnce(bool) + Send>),
-) -> (f64, f64) {
-    let finished = Arc::new(AtomicU64::new(0));
-    let sleeping = Arc::new(AtomicBool::new(false));
-    let driver = thread::current();
-    let template = vec![b'x'; LEAF_BYTES];
-    let (mut issued, mut measured, mut from) = (0_u64, None, 0);
-    let begin = Instant::now();
-    let warm_up = each / 5;
-    let mut cpu = 0.0;
-    loop {
-        let done = finished.load(Ordering::Acquire);
-        if issued - done < in_flight {
-            let mut leaf = template.clone();
-            if let Some(head) = leaf.first_chunk_mut::<8>() {
-                *head = issued.to_le_bytes();
-            }
-            let (finished, sleeping, driver) = (finished.clone(), sleeping.clone(), driver.clone());
-            submit(
-                leaf,
-                Box::new(move |good| {
-                    assert!(good, "an append failed");
-                    finished.fetch_add(1, Ordering::Release);
-                    if sleeping.load(Ordering::SeqCst) && sleeping.swap(false, Ordering::SeqCst) {
-                        driver.unpark();
+/// What the clients of both writers share: a closed loop of `in_flight` tasks on a two-thread tokio runtime, each
+/// of which appends a receipt, waits for its answer through a oneshot, and goes on.
+fn drive<S>(in_flight: u64, each: Duration, submit: S) -> Result<(f64, f64, u64), Failure>
+where
+    S: Fn(Vec<u8>, oneshot::Sender<bool>) + Send + Sync + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()?;
+    let (submit, finished) = (Arc::new(submit), Arc::new(AtomicU64::new(0)));
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..in_flight)
+        .map(|client| {
+            let (submit, finished, stop) = (submit.clone(), finished.clone(), stop.clone());
+            runtime.spawn(async move {
+                let mut count = client << 40;
+                while !stop.load(Ordering::Relaxed) {
+                    let mut leaf = vec![b'x'; LEAF_BYTES];
+                    if let Some(head) = leaf.first_chunk_mut::<8>() {
+                        *head = count.to_le_bytes();
                     }
-                }),
-            );
-            issued += 1;
-            continue;
-        }
-        if measured.is_none() && begin.elapsed() >= warm_up {
-            (measured, from, cpu) = (Some(Instant::now()), done, cpu_seconds());
-        }
-        if begin.elapsed() >= each + warm_up {
-            break;
-        }
-        sleeping.store(true, Ordering::SeqCst);
-        if finished.load(Ordering::SeqCst) == done {
-            thread::park();
-        }
-        sleeping.store(false, Ordering::SeqCst);
+                    count += 1;
+                    let (sender, answer) = oneshot::channel();
+                    submit(leaf, sender);
+                    assert!(answer.await == Ok(true), "an append failed");
+                    finished.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    thread::sleep(each / 5);
+    let (begin, cpu, from) = (Instant::now(), cpu_seconds(), finished.load(Ordering::Relaxed));
+    thread::sleep(each);
+    let count = (finished.load(Ordering::Relaxed) - from) as f64;
+    let (elapsed, cpu) = (begin.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    stop.store(true, Ordering::Relaxed);
+    for client in clients {
+        runtime.block_on(client)?;
     }
-    let count = (finished.load(Ordering::Acquire) - from) as f64;
-    let elapsed = measured.map_or(each, |since| since.elapsed()).as_secs_f64();
-    let cpu = (cpu_seconds() - cpu) * 1e6 / count;
-    while finished.load(Ordering::Acquire) < issued {
-        thread::sleep(Duration::from_millis(1));
-    }
-    (count / elapsed, cpu)
+    Ok((count / elapsed, cpu * 1e6 / count, finished.load(Ordering::Relaxed)))
 }
 
 fn run_ledger(place: &Path, in_flight: u64, each: Duration) -> Result<Run, Failure> {
@@ -207,61 +198,88 @@ fn run_ledger(place: &Path, in_flight: u64, each: Duration) -> Result<Run, Failu
     let disk = Arc::new(TimedDisk(syncs.clone()));
     let mut config = LedgerConfig::new(place.join("ledger"), "bench.example/ledger");
     config.segment_bytes = SEGMENT_BYTES;
-    let ledger = Ledger::open(config, key()?, disk)?.ledger;
-    let (rate, cpu_us) = drive(in_flight, each, |leaf, done| {
-        ledger.append(leaf, Some([7; 32]), Box::new(move |result| done(result.is_ok())));
-    });
-    ledger.close();
+    let ledger = Arc::new(Ledger::open(config, key()?, disk)?.ledger);
+    let submit = {
+        let ledger = ledger.clone();
+        move |leaf, answer: oneshot::Sender<bool>| {
+            let done = Box::new(move |result: Result<_, _>| {
+                let _ = answer.send(result.is_ok());
+            });
+            ledger.append(leaf, Some([7; 32]), done);
+        }
+    };
+    let (rate, cpu_us, issued) = drive(in_flight, each, submit)?;
+    drop(ledger);
     let syncs = std::mem::take(&mut *syncs.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(Run { rate, cpu_us, syncs })
+    Ok(Run { rate, per_sync: issued as f64 / syncs.len() as f64, cpu_us, syncs })
 }
 
-/// The bare writer: same queue, same callback, same disk; a length and the bytes, no hash, no tree, no signature,
-/// and it writes over its one zero-filled file from the start instead of going on to a next one.
+/// The bare writer: same queue, same callback, same disk, segments of the same size that a helper thread fills with
+/// zeros ahead in the same way; but no hash, no tree, no signature, no file beside the segments.
 fn run_bare(place: &Path, in_flight: u64, each: Duration) -> Result<Run, Failure> {
-    type Item = (Vec<u8>, Box<dyn FnOnce(bool) + Send>);
-    let file = File::options().create_new(true).write(true).open(place.join("bare"))?;
-    for at in 0..SEGMENT_BYTES / (1 << 20) {
-        file.write_all_at(&vec![0; 1 << 20], at << 20)?;
-    }
-    file.sync_all()?;
-    let queue = Arc::new(Queue::<Item>::new(8_192));
+    let directory = place.to_owned();
+    let (wanted, orders) = mpsc::sync_channel::<u32>(1);
+    let (deliver, prepared) = mpsc::sync_channel(1);
+    let helper = thread::spawn(move || -> io::Result<()> {
+        for number in orders {
+            let file = RealDisk.open(&directory.join(format!("bare{number}")), Access::Create)?;
+            file.zero_fill(0, SEGMENT_BYTES)?;
+            if deliver.send(file).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    wanted.send(0)?;
+    let mut file = prepared.recv()?;
+    let queue = Arc::new(Queue::<Box<dyn FnOnce(bool) + Send>>::new(Limits {
+        waiting: 8_192,
+        waiting_bytes: 64 << 20,
+        batch: 4_096,
+        batch_bytes: 4 << 20,
+        headroom: 0,
+    }));
     let taker = queue.clone();
     let writer = thread::spawn(move || -> io::Result<Vec<u64>> {
-        let (mut batch, mut frame, mut offset, mut syncs) = (Vec::new(), Vec::new(), 0, Vec::new());
+        let (mut batch, mut offset, mut syncs, mut number) = (Batch::new(), 0, Vec::new(), 0);
         loop {
-            match taker.take(&mut batch, 4_096, 4 << 20, Duration::from_secs(1)) {
+            match taker.take(&mut batch, Duration::from_secs(1)) {
                 Taken::Items => {}
                 Taken::Nothing => continue,
                 Taken::Closed => return Ok(syncs),
             }
-            frame.clear();
-            for ((leaf, _), _) in &batch {
-                frame.extend_from_slice(&(leaf.len() as u32).to_le_bytes());
-                frame.extend_from_slice(leaf);
+            let length = batch.bytes.len() as u64;
+            if offset + length > SEGMENT_BYTES {
+                (file, offset) = (prepared.recv().map_err(io::Error::other)?, 0);
             }
-            if offset + frame.len() as u64 > SEGMENT_BYTES {
-                offset = 0;
-            }
-            file.write_all_at(&frame, offset)?;
+            file.write_at(offset, &batch.bytes)?;
             let begin = Instant::now();
             file.sync_data()?;
             syncs.push(begin.elapsed().as_nanos() as u64);
-            offset += frame.len() as u64;
-            for ((_, done), _) in batch.drain(..) {
+            if offset <= SEGMENT_BYTES / 2 && offset + length > SEGMENT_BYTES / 2 {
+                number += 1;
+                wanted.send(number).map_err(io::Error::other)?;
+            }
+            offset += length;
+            for done in batch.items.drain(..) {
                 done(true);
             }
         }
     });
-    let (rate, cpu_us) = drive(in_flight, each, |leaf, done| {
-        let weight = leaf.len();
-        if let Err(((_, done), _)) = queue.push((leaf, done), weight) {
+    let pushed = queue.clone();
+    let submit = move |leaf: Vec<u8>, answer: oneshot::Sender<bool>| {
+        let done = Box::new(move |good| {
+            let _ = answer.send(good);
+        });
+        if let Err((done, _)) = pushed.push(done, &leaf) {
             done(false);
         }
-    });
+    };
+    let (rate, cpu_us, issued) = drive(in_flight, each, submit)?;
     queue.close();
     let syncs = writer.join().map_err(|_| "the bare writer panicked")??;
-    Ok(Run { rate, cpu_us, syncs })
+    helper.join().map_err(|_| "the bare helper panicked")??;
+    Ok(Run { rate, per_sync: issued as f64 / syncs.len() as f64, cpu_us, syncs })
 }
 
 /// Writes a ledger with frames of a fixed size, then verifies it several times.

@@ -213,9 +213,8 @@ impl Ledger {
         }
         // Hashed here, on the thread of the caller: the writer is the one thread that everybody waits for.
         let leaf_hash = leaf_hash(&leaf);
-        let weight = leaf.len() + 2;
         let running = self.running();
-        let refused = running.shared.queue.push(Append { leaf, leaf_hash, seed, done }, weight);
+        let refused = running.shared.queue.push(Append { leaf_hash, seed, done }, &leaf);
         if let Err((append, error)) = refused {
             (append.done)(Err(match error {
                 PushError::Full => AppendError::Overloaded,
@@ -384,7 +383,7 @@ impl Running {
             }
         };
         let head = head.unwrap_or_else(|| SignedCheckpoint::sign(0, EMPTY_ROOT, key));
-        let shared = Arc::new(Shared::new(config.queue, head));
+        let shared = Arc::new(Shared::new(config.queue, bytes, head));
         let reader = Arc::new(Reader::new(disk.clone(), config.dir.clone(), segments));
         let writer = Writer {
             shared: shared.clone(),

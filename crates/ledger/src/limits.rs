@@ -12,6 +12,9 @@ pub const MAX_BATCH_ENTRIES: usize = 4_096;
 /// A batch stops growing once its leaves reach this many bytes; the leaf that crosses the line still fits.
 pub const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
+/// Bytes of leaves that may wait for the writer.
+pub const MAX_QUEUE_BYTES: usize = 64 * 1024 * 1024;
+
 /// Longest frame, header included, that a reader accepts.
 pub const MAX_FRAME_BYTES: usize =
     FRAME_HEADER_BYTES + MAX_BATCH_BYTES + MAX_LEAF_BYTES + 2 * MAX_BATCH_ENTRIES + 2 + MAX_NOTE_BYTES;

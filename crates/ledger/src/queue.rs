@@ -4,18 +4,41 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// Items with the bytes that belong to them. The bytes of all waiting items lie in one buffer, each behind its
+/// two-byte little-endian length, so that the writer writes them as they are and no allocation changes threads.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
     filled: Condvar,
-    capacity: usize,
+    limits: Limits,
+}
+
+/// What bounds the queue and a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Items that may wait.
+    pub(crate) waiting: usize,
+    /// Bytes that may wait.
+    pub(crate) waiting_bytes: usize,
+    /// Items in one batch.
+    pub(crate) batch: usize,
+    /// A batch takes no further item once it has so many bytes.
+    pub(crate) batch_bytes: usize,
+    /// Bytes left free in front of the bytes of a batch.
+    pub(crate) headroom: usize,
+}
+
+/// What the taker takes; kept between batches so that a batch does not allocate.
+#[derive(Debug)]
+pub(crate) struct Batch<T> {
+    pub(crate) items: Vec<T>,
+    /// Headroom, then length and bytes of each item.
+    pub(crate) bytes: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct State<T> {
-    /// Item and its weight in bytes.
-    items: Vec<(T, usize)>,
-    weight: usize,
+    batch: Batch<T>,
     closed: bool,
     taker_waits: bool,
 }
@@ -35,23 +58,33 @@ pub(crate) enum Taken {
     Closed,
 }
 
+impl<T> Batch<T> {
+    pub(crate) fn new() -> Self {
+        Self { items: Vec::new(), bytes: Vec::new() }
+    }
+}
+
 impl<T> Queue<T> {
-    pub(crate) fn new(capacity: usize) -> Self {
-        let state = State { items: Vec::new(), weight: 0, closed: false, taker_waits: false };
-        Self { state: Mutex::new(state), filled: Condvar::new(), capacity }
+    pub(crate) fn new(limits: Limits) -> Self {
+        let batch = Batch { items: Vec::new(), bytes: vec![0; limits.headroom] };
+        let state = State { batch, closed: false, taker_waits: false };
+        Self { state: Mutex::new(state), filled: Condvar::new(), limits }
     }
 
-    /// Adds an item, or gives it back.
-    pub(crate) fn push(&self, item: T, weight: usize) -> Result<(), (T, PushError)> {
+    /// Adds an item and at most 65,535 bytes, or gives the item back.
+    pub(crate) fn push(&self, item: T, bytes: &[u8]) -> Result<(), (T, PushError)> {
+        let Ok(length) = u16::try_from(bytes.len()) else { return Err((item, PushError::Full)) };
         let mut state = self.lock();
         if state.closed {
             return Err((item, PushError::Closed));
         }
-        if state.items.len() >= self.capacity {
+        let batch = &mut state.batch;
+        if batch.items.len() >= self.limits.waiting || batch.bytes.len() >= self.limits.waiting_bytes {
             return Err((item, PushError::Full));
         }
-        state.items.push((item, weight));
-        state.weight += weight;
+        batch.items.push(item);
+        batch.bytes.extend_from_slice(&length.to_le_bytes());
+        batch.bytes.extend_from_slice(bytes);
         let wake = std::mem::take(&mut state.taker_waits);
         drop(state);
         if wake {
@@ -60,39 +93,36 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Moves what waits into `batch`, which is empty: at most `count` items, and no further item once `weight` is
-    /// reached.
-    pub(crate) fn take(
-        &self,
-        batch: &mut Vec<(T, usize)>,
-        count: usize,
-        weight: usize,
-        wait: Duration,
-    ) -> Taken {
+    /// Moves what waits into `batch`, whose earlier content is dropped, as far as one batch goes.
+    pub(crate) fn take(&self, batch: &mut Batch<T>, wait: Duration) -> Taken {
+        batch.items.clear();
+        batch.bytes.clear();
+        batch.bytes.resize(self.limits.headroom, 0);
         let mut state = self.lock();
-        if state.items.is_empty() && !state.closed {
+        if state.batch.items.is_empty() && !state.closed {
             state.taker_waits = true;
-            let waited = self.filled.wait_timeout_while(state, wait, |s| s.items.is_empty() && !s.closed);
+            let empty = |state: &mut State<T>| state.batch.items.is_empty() && !state.closed;
+            let waited = self.filled.wait_timeout_while(state, wait, empty);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
             state.taker_waits = false;
         }
-        if state.items.is_empty() {
+        let waiting = &mut state.batch;
+        if waiting.items.is_empty() {
             return if state.closed { Taken::Closed } else { Taken::Nothing };
         }
-        if state.items.len() <= count && state.weight <= weight {
-            std::mem::swap(batch, &mut state.items);
-            state.weight = 0;
+        let Limits { batch: most, batch_bytes, headroom, .. } = self.limits;
+        if waiting.items.len() <= most && waiting.bytes.len() - headroom <= batch_bytes {
+            std::mem::swap(batch, waiting);
             return Taken::Items;
         }
-        let mut sum = 0;
-        let fits = state.items.iter().take(count).take_while(|(_, w)| {
-            let fits = sum < weight;
-            sum += w;
-            fits
-        });
-        let fits = fits.count();
-        batch.extend(state.items.drain(..fits));
-        state.weight -= batch.iter().map(|(_, w)| w).sum::<usize>();
+        let (mut count, mut end) = (0, headroom);
+        while count < most && end - headroom < batch_bytes {
+            let Some(length) = waiting.bytes.get(end..).and_then(<[u8]>::first_chunk::<2>) else { break };
+            end += 2 + usize::from(u16::from_le_bytes(*length));
+            count += 1;
+        }
+        batch.items.extend(waiting.items.drain(..count.min(waiting.items.len())));
+        batch.bytes.extend(waiting.bytes.drain(headroom..end.min(waiting.bytes.len())));
         Taken::Items
     }
 

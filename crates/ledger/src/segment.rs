@@ -76,23 +76,32 @@ pub fn encode_frame<'l>(
     checkpoint: &[u8],
 ) -> Result<(), FrameError> {
     out.clear();
-    out.extend_from_slice(&[0; 8]);
-    out.extend_from_slice(&first_index.to_le_bytes());
-    out.extend_from_slice(&[0; 4]);
-    let mut count: u32 = 0;
+    out.resize(FRAME_HEADER_BYTES, 0);
+    let mut count = 0;
     for leaf in leaves {
         put_short(out, leaf)?;
         count += 1;
     }
+    seal_frame(out, first_index, count, checkpoint)
+}
+
+/// Makes a frame of a buffer that holds room for the header and `count` leaves with their lengths.
+pub(crate) fn seal_frame(
+    out: &mut Vec<u8>,
+    first_index: u64,
+    count: usize,
+    checkpoint: &[u8],
+) -> Result<(), FrameError> {
     put_short(out, checkpoint)?;
-    if count == 0 || count as usize > MAX_BATCH_ENTRIES || out.len() > MAX_FRAME_BYTES {
+    if count == 0 || count > MAX_BATCH_ENTRIES || out.len() > MAX_FRAME_BYTES {
         return Err(FrameError::TooLarge);
     }
     let length = u32::try_from(out.len() - 8).map_err(|_| FrameError::TooLarge)?;
-    put_at(out, 0, length);
-    put_at(out, 16, count);
+    put_at(out, 0, &length.to_le_bytes());
+    put_at(out, 8, &first_index.to_le_bytes());
+    put_at(out, 16, &(count as u32).to_le_bytes());
     let checksum = checksum(out).ok_or(FrameError::TooLarge)?;
-    put_at(out, 4, checksum);
+    put_at(out, 4, &checksum.to_le_bytes());
     Ok(())
 }
 
@@ -209,9 +218,9 @@ fn take_short(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))
 }
 
-fn put_at(out: &mut [u8], offset: usize, value: u32) {
-    if let Some(field) = out.get_mut(offset..offset + 4) {
-        field.copy_from_slice(&value.to_le_bytes());
+fn put_at(out: &mut [u8], offset: usize, value: &[u8]) {
+    if let Some(field) = out.get_mut(offset..offset + value.len()) {
+        field.copy_from_slice(value);
     }
 }
 

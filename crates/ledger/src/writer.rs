@@ -8,14 +8,16 @@ use std::time::Instant;
 
 use crate::checkpoint::SignedCheckpoint;
 use crate::hash::Hash;
-use crate::limits::{MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_LEAF_BYTES, TICK};
+use crate::limits::{
+    FRAME_HEADER_BYTES, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_LEAF_BYTES, MAX_QUEUE_BYTES, TICK,
+};
 use crate::merkle::CompactRange;
 use crate::note::LogKey;
 use crate::prepare::Preparer;
-use crate::queue::{Queue, Taken};
+use crate::queue::{Batch, Limits, Queue, Taken};
 use crate::reader::Reader;
 use crate::recover::LastSegment;
-use crate::segment::{encode_frame, segment_name};
+use crate::segment::{seal_frame, segment_name};
 
 /// A leaf that is durable, and the signed checkpoint that covers it.
 #[derive(Debug, Clone)]
@@ -97,7 +99,6 @@ pub type Failpoint = Arc<dyn Fn(Step) + Send + Sync>;
 pub type Done = Box<dyn FnOnce(Result<Committed, AppendError>) + Send>;
 
 pub(crate) struct Append {
-    pub(crate) leaf: Vec<u8>,
     pub(crate) leaf_hash: Hash,
     pub(crate) seed: Option<[u8; 32]>,
     pub(crate) done: Done,
@@ -119,9 +120,16 @@ impl fmt::Debug for Append {
 }
 
 impl Shared {
-    pub(crate) fn new(queue: usize, head: SignedCheckpoint) -> Self {
+    pub(crate) fn new(queue: usize, segment_bytes: u64, head: SignedCheckpoint) -> Self {
+        let limits = Limits {
+            waiting: queue,
+            waiting_bytes: MAX_QUEUE_BYTES,
+            batch: MAX_BATCH_ENTRIES,
+            batch_bytes: batch_bytes(segment_bytes),
+            headroom: FRAME_HEADER_BYTES,
+        };
         let (head, health) = (Mutex::new(Arc::new(head)), Mutex::new(Health::Ok));
-        Self { queue: Queue::new(queue), head, health }
+        Self { queue: Queue::new(limits), head, health }
     }
 
     pub(crate) fn head(&self) -> Arc<SignedCheckpoint> {
@@ -188,7 +196,6 @@ pub(crate) struct Writer {
 /// Kept between batches so that a batch does not allocate.
 #[derive(Default)]
 pub(crate) struct Buffers {
-    frame: Vec<u8>,
     nodes: Vec<u8>,
     seeds: Vec<u8>,
 }
@@ -205,10 +212,9 @@ impl Writer {
     pub(crate) fn run(mut self) {
         let shared = self.shared.clone();
         let _stopped = StopGuard(&shared);
-        let weight = batch_weight(self.segment_bytes);
-        let mut batch = Vec::new();
+        let mut batch = Batch::new();
         loop {
-            match shared.queue.take(&mut batch, MAX_BATCH_ENTRIES, weight, TICK) {
+            match shared.queue.take(&mut batch, TICK) {
                 Taken::Items => {}
                 Taken::Nothing => {
                     if let Err(Failure::Poisoned(reason)) = self.check_file() {
@@ -218,18 +224,18 @@ impl Writer {
                 }
                 Taken::Closed => break,
             }
-            match self.commit(&batch) {
+            match self.commit(&mut batch) {
                 Ok(checkpoint) => {
                     shared.set_working(Health::Ok);
-                    self.release(&mut batch, checkpoint);
+                    self.release(&mut batch.items, checkpoint);
                 }
                 Err(Failure::Refused(reason)) => {
                     shared.set_working(Health::Refusing { reason: reason.clone() });
-                    fail(batch.drain(..), &AppendError::Refused(reason));
+                    fail(&mut batch.items, &AppendError::Refused(reason));
                 }
                 Err(Failure::Poisoned(reason)) => {
                     shared.poison(reason);
-                    fail(batch.drain(..), &shared.closed_error());
+                    fail(&mut batch.items, &shared.closed_error());
                     return;
                 }
             }
@@ -240,7 +246,7 @@ impl Writer {
     }
 
     /// Makes the batch durable. The tree moves on only if all went well.
-    fn commit(&mut self, batch: &[(Append, usize)]) -> Result<Arc<SignedCheckpoint>, Failure> {
+    fn commit(&mut self, batch: &mut Batch<Append>) -> Result<Arc<SignedCheckpoint>, Failure> {
         if let Some(reason) = self.shared.poisoned() {
             return Err(Failure::Poisoned(reason.to_string()));
         }
@@ -249,24 +255,24 @@ impl Writer {
         let mut range = self.range.clone();
         self.buffers.nodes.clear();
         let nodes = &mut self.buffers.nodes;
-        for (append, _) in batch {
+        for append in &batch.items {
             range.append(append.leaf_hash, |node| nodes.extend_from_slice(&node.0));
         }
         let checkpoint = SignedCheckpoint::sign(range.size(), range.root(), &self.key);
-        let leaves = batch.iter().map(|(append, _)| append.leaf.as_slice());
-        encode_frame(&mut self.buffers.frame, first, leaves, checkpoint.note().as_bytes())
+        let frame = &mut batch.bytes;
+        seal_frame(frame, first, batch.items.len(), checkpoint.note().as_bytes())
             .map_err(|error| Failure::Refused(error.to_string().into()))?;
-        self.make_room(first)?;
-        self.write_beside(first, batch)?;
-        self.write_frame()?;
+        self.make_room(first, frame.len() as u64)?;
+        self.write_beside(first, &batch.items)?;
+        self.write_frame(frame)?;
         self.range = range;
         Ok(Arc::new(checkpoint))
     }
 
     /// Goes on to the next segment if the frame does not fit into this one.
-    fn make_room(&mut self, first: u64) -> Result<(), Failure> {
+    fn make_room(&mut self, first: u64, length: u64) -> Result<(), Failure> {
         let LastSegment { offset, capacity, .. } = self.segment;
-        if offset.saturating_add(self.buffers.frame.len() as u64) <= capacity {
+        if offset.saturating_add(length) <= capacity {
             if offset > capacity / 2 {
                 self.preparer.want();
             }
@@ -283,12 +289,12 @@ impl Writer {
     }
 
     /// Writes what is not evidence. It goes first: a failure here leaves the segment as it was.
-    fn write_beside(&mut self, first: u64, batch: &[(Append, usize)]) -> Result<(), Failure> {
+    fn write_beside(&mut self, first: u64, batch: &[Append]) -> Result<(), Failure> {
         let refused = |what: &str, error: std::io::Error| Failure::Refused(format!("{what}: {error}").into());
         self.step(Step::BeforeOpenings);
         let seeds = &mut self.buffers.seeds;
         seeds.clear();
-        for (append, _) in batch {
+        for append in batch {
             seeds.extend_from_slice(&append.seed.unwrap_or_default());
         }
         self.preparer.openings.write(first, seeds).map_err(|e| refused("openings.dat", e))?;
@@ -296,25 +302,25 @@ impl Writer {
         self.preparer.nodes.write(first, &self.buffers.nodes).map_err(|e| refused("hashes.dat", e))
     }
 
-    fn write_frame(&mut self) -> Result<(), Failure> {
+    fn write_frame(&mut self, frame: &[u8]) -> Result<(), Failure> {
         self.step(Step::BeforeWrite);
         let LastSegment { file, offset, .. } = &mut self.segment;
-        let written = file.write_at(*offset, &self.buffers.frame);
+        let written = file.write_at(*offset, frame);
         written.map_err(|error| Failure::Poisoned(format!("a write failed: {error}")))?;
         self.step(Step::AfterWrite);
         let synced = self.segment.file.sync_data();
         // Never a second sync on this file: the kernel may have dropped the pages that failed.
         synced.map_err(|error| Failure::Poisoned(format!("a sync failed: {error}")))?;
-        self.segment.offset += self.buffers.frame.len() as u64;
+        self.segment.offset += frame.len() as u64;
         self.step(Step::AfterSync);
         Ok(())
     }
 
-    fn release(&mut self, batch: &mut Vec<(Append, usize)>, checkpoint: Arc<SignedCheckpoint>) {
+    fn release(&mut self, batch: &mut Vec<Append>, checkpoint: Arc<SignedCheckpoint>) {
         let first = checkpoint.size() - batch.len() as u64;
         *lock(&self.shared.head) = checkpoint.clone();
         self.step(Step::BeforeRelease);
-        for (index, (append, _)) in (first..).zip(batch.drain(..)) {
+        for (index, append) in (first..).zip(batch.drain(..)) {
             let leaf_hash = append.leaf_hash;
             (append.done)(Ok(Committed { index, leaf_hash, checkpoint: checkpoint.clone() }));
         }
@@ -352,21 +358,21 @@ impl Drop for StopGuard<'_> {
         if std::thread::panicking() {
             self.0.poison("the writer panicked".to_owned());
         }
-        let mut rest = Vec::new();
-        while self.0.queue.take(&mut rest, usize::MAX, usize::MAX, TICK) == Taken::Items {
-            fail(rest.drain(..), &self.0.closed_error());
+        let mut rest = Batch::new();
+        while self.0.queue.take(&mut rest, TICK) == Taken::Items {
+            fail(&mut rest.items, &self.0.closed_error());
         }
     }
 }
 
-fn fail(batch: impl Iterator<Item = (Append, usize)>, error: &AppendError) {
-    for (append, _) in batch {
+fn fail(batch: &mut Vec<Append>, error: &AppendError) {
+    for append in batch.drain(..) {
         (append.done)(Err(error.clone()));
     }
 }
 
 /// Bytes of leaves after which a batch ends, so that its frame fits into an empty segment.
-fn batch_weight(segment_bytes: u64) -> usize {
+fn batch_bytes(segment_bytes: u64) -> usize {
     const BESIDE_LEAVES: u64 = MAX_LEAF_BYTES as u64 + 2_048;
     let room = segment_bytes.saturating_sub(BESIDE_LEAVES);
     usize::try_from(room).map_or(MAX_BATCH_BYTES, |room| room.min(MAX_BATCH_BYTES))

@@ -41,7 +41,8 @@ impl Snapshot {
     /// # Errors
     /// The action is not known, or its arguments name no resource though they must.
     pub fn binding(&self, call: &ToolCall) -> Result<Option<Binding>, BindError> {
-        let action = self.model.action(call.connector(), call.operation()).ok_or_else(|| unknown_action(call))?;
+        let action =
+            self.model.action(call.connector(), call.operation()).ok_or_else(|| unknown_action(call))?;
         let Some(bound) = &action.bound else { return Ok(None) };
         Ok(resource_id(action, bound, arguments(call))?.map(|id| Binding {
             resource: Resource { kind: bound.kind.clone(), id },

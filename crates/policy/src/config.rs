@@ -167,10 +167,9 @@ impl FromStr for FactType {
             "Long" => Ok(Self::Long),
             "Set<String>" => Ok(Self::SetOfString),
             "String" => Ok(Self::String),
-            _ => Err(UnknownType {
-                text: text.to_owned(),
-                known: "`Bool`, `Long`, `String` or `Set<String>`",
-            }),
+            _ => {
+                Err(UnknownType { text: text.to_owned(), known: "`Bool`, `Long`, `String` or `Set<String>`" })
+            }
         }
     }
 }

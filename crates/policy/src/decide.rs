@@ -9,8 +9,8 @@ use std::sync::Arc;
 use cedar_policy_core::ast::{Entity, Value};
 use cedar_policy_core::entities::Entities;
 use placet_domain::{
-    AccessRequest, Agent, AgentStatus, Decision, DenyCause, Instance, Object, Operation, Person, Reason, Timestamp,
-    Verdict,
+    AccessRequest, Agent, AgentStatus, Decision, DenyCause, Instance, Object, Operation, Person, Reason,
+    Timestamp, Verdict,
 };
 use smol_str::SmolStr;
 
@@ -91,8 +91,7 @@ impl Snapshot {
             needs_grant,
         };
         let agent = &request.agent;
-        let mut passes =
-            vec![pass(Caller::Agent, &prepared.agent, agent.name.as_str(), &agent.groups, true)];
+        let mut passes = vec![pass(Caller::Agent, &prepared.agent, agent.name.as_str(), &agent.groups, true)];
         if let (Some(entity), Some(user)) = (&prepared.user, &request.user) {
             let needs_grant = self.require_user_grants;
             passes.push(pass(Caller::User, entity, user.name.as_str(), &user.groups, needs_grant));
@@ -112,7 +111,10 @@ impl Snapshot {
         for place in &pass.candidates {
             let Some(rule) = self.rule(*place).filter(|rule| counts(&rule.class)) else { continue };
             let is_grant = matches!(rule.class, Class::Grant { .. });
-            if is_grant && !pass.needs_grant || !rule.resource.matches(&prepared.resource) || !rule.is_in_force(now) {
+            if is_grant && !pass.needs_grant
+                || !rule.resource.matches(&prepared.resource)
+                || !rule.is_in_force(now)
+            {
                 continue;
             }
             match pass.trial.holds(rule) {
@@ -204,16 +206,16 @@ pub(crate) struct Prepared<'a> {
 }
 
 impl Snapshot {
-    pub(crate) fn prepare<'a>(&self, action: &'a Action, request: &AccessRequest) -> Result<Prepared<'a>, String> {
+    pub(crate) fn prepare<'a>(
+        &self,
+        action: &'a Action,
+        request: &AccessRequest,
+    ) -> Result<Prepared<'a>, String> {
         check_caller(&request.agent, &request.instance, request.user.as_deref())?;
         let arguments = binding::arguments(&request.call);
         let resource = self.resource(action, request, arguments)?;
-        let mut members = self.caller_context(
-            action,
-            &request.instance,
-            request.user.as_deref(),
-            request.now,
-        )?;
+        let mut members =
+            self.caller_context(action, &request.instance, request.user.as_deref(), request.now)?;
         let skip: &[&str] = match request.call.operation() {
             Operation::Tool(_) => &[],
             _ => &TRANSPORT,
@@ -303,12 +305,19 @@ impl Snapshot {
             (Some((bound, id)), Some(resource)) if resource.kind == bound.kind && resource.id == id => {
                 self.bound_resource(bound, &id, request)
             }
-            (_, Some(resource)) => Err(format!("resource `{resource}` is not the one that the arguments name")),
+            (_, Some(resource)) => {
+                Err(format!("resource `{resource}` is not the one that the arguments name"))
+            }
             (Some((bound, id)), None) => Err(format!("resource `{}::{id:?}` was not looked up", bound.kind)),
         }
     }
 
-    fn bound_resource(&self, bound: &Bound, id: &str, request: &AccessRequest) -> Result<Arc<Entity>, String> {
+    fn bound_resource(
+        &self,
+        bound: &Bound,
+        id: &str,
+        request: &AccessRequest,
+    ) -> Result<Arc<Entity>, String> {
         let mut attributes = Vec::with_capacity(bound.attributes.len());
         for (name, kind) in &bound.attributes {
             let looked_up = request.facts.as_ref().and_then(|facts| facts.attributes.member(name));
@@ -344,3 +353,6 @@ pub(crate) fn check_caller(agent: &Agent, instance: &Instance, user: Option<&Per
         (_, Some(person)) => Err(format!("`{}` is not the person that the mandate acts for", person.name)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,7 +110,8 @@ pub(crate) fn person(types: &Types, person: &Person) -> Entity {
 
 /// The question whether a gate may be lifted.
 pub(crate) fn approval_request(types: &Types, approval: &Approval, gate: &Gate) -> Entity {
-    let approvers = gate.approvers.iter().map(|group| Literal::EntityUID(Arc::new(uid(&types.group, group.as_str()))));
+    let approvers =
+        gate.approvers.iter().map(|group| Literal::EntityUID(Arc::new(uid(&types.group, group.as_str()))));
     let mut attributes = vec![
         (SmolStr::new_static("agent"), text(approval.requester.agent.as_str())),
         (SmolStr::new_static("approvers"), Value::set_of_lits(approvers, None)),

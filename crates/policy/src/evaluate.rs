@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cedar_policy_core::ast::{Context, Entity, EntityUIDEntry, EntityUID, Literal, Request, SlotEnv, Value, ValueKind};
+use cedar_policy_core::ast::{
+    Context, Entity, EntityUID, EntityUIDEntry, Literal, Request, SlotEnv, Value, ValueKind,
+};
 use cedar_policy_core::entities::{Entities, TCComputation};
 use cedar_policy_core::evaluator::Evaluator;
 use cedar_policy_core::extensions::Extensions;
@@ -45,7 +47,10 @@ impl<'a> Trial<'a> {
         let known = |uid: &EntityUID| EntityUIDEntry::known(uid.clone(), None);
         let context = Context::Value(Arc::clone(context));
         let request = Request::new_unchecked(known(principal), known(action), known(resource), Some(context));
-        Self { evaluator: Evaluator::new(request, entities, Extensions::all_available()), slots: SlotEnv::new() }
+        Self {
+            evaluator: Evaluator::new(request, entities, Extensions::all_available()),
+            slots: SlotEnv::new(),
+        }
     }
 
     /// Whether the policy's condition holds.

@@ -51,7 +51,8 @@ pub(crate) fn decimal_digits(number: Number) -> Option<String> {
             // The shortest text that reads back as the same number: what the sender wrote.
             let digits = fraction.to_string();
             let (whole, after) = digits.split_once('.')?;
-            (after.len() <= 4 && whole.parse::<i64>().is_ok_and(|whole| whole.abs() < LARGEST)).then_some(digits)
+            (after.len() <= 4 && whole.parse::<i64>().is_ok_and(|whole| whole.abs() < LARGEST))
+                .then_some(digits)
         }
     }
 }

@@ -73,7 +73,11 @@ impl LoadErrors {
 impl fmt::Display for LoadErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.findings.len();
-        write!(formatter, "the policies were not accepted ({count} finding{})", if count == 1 { "" } else { "s" })?;
+        write!(
+            formatter,
+            "the policies were not accepted ({count} finding{})",
+            if count == 1 { "" } else { "s" }
+        )?;
         self.findings.iter().try_for_each(|finding| write!(formatter, "\n  {finding}"))
     }
 }

@@ -70,7 +70,13 @@ impl Index {
     }
 
     /// The policies whose action and principal fit, in order of their places.
-    pub(crate) fn candidates(&self, action: usize, caller: Caller, name: &str, groups: &[GroupName]) -> Vec<Place> {
+    pub(crate) fn candidates(
+        &self,
+        action: usize,
+        caller: Caller,
+        name: &str,
+        groups: &[GroupName],
+    ) -> Vec<Place> {
         let mut found = Vec::with_capacity(32);
         for heads in self.actions.get(action).into_iter().chain([&self.any]) {
             let principals = match caller {

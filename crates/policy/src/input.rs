@@ -125,7 +125,10 @@ impl Reader<'_> {
         }
         // Rounding could move a number across a limit, so what cannot be read exactly is not judged.
         let digits = decimal_digits(number).ok_or_else(|| {
-            format!("argument `{}` has more than four digits after the point, and a policy reads it", path.dotted())
+            format!(
+                "argument `{}` has more than four digits after the point, and a policy reads it",
+                path.dotted()
+            )
         })?;
         self.constructors.decimal(&digits).map(Some)
     }
@@ -143,7 +146,11 @@ fn set(
         .enumerate()
         .map(|(place, element)| {
             literal(element).ok_or_else(|| {
-                format!("argument `{}[{place}]` is {}, the schema says {wanted}", path.dotted(), element.kind())
+                format!(
+                    "argument `{}[{place}]` is {}, the schema says {wanted}",
+                    path.dotted(),
+                    element.kind()
+                )
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
@@ -151,7 +158,8 @@ fn set(
 }
 
 fn missing(shape: &Record, object: &Object, above: Option<&Path<'_>>) -> String {
-    let mut absent = shape.fields.iter().filter(|field| field.required && object.member(&field.name).is_none());
+    let mut absent =
+        shape.fields.iter().filter(|field| field.required && object.member(&field.name).is_none());
     match absent.next() {
         Some(field) => format!("argument `{}` is missing", Path { above, name: &field.name }.dotted()),
         None => "an argument is missing".to_owned(),
@@ -179,7 +187,9 @@ fn domain(address: &str) -> String {
         !text.is_empty() && text.chars().all(|one| one.is_ascii_alphanumeric() || extra.contains(&one))
     };
     match address.split_once('@') {
-        Some((mailbox, domain)) if plain(domain, &['.', '-']) && plain(mailbox, &['.', '-', '_', '+', '\'']) => {
+        Some((mailbox, domain))
+            if plain(domain, &['.', '-']) && plain(mailbox, &['.', '-', '_', '+', '\'']) =>
+        {
             domain.to_ascii_lowercase()
         }
         _ => address.to_lowercase(),
@@ -208,7 +218,8 @@ mod tests {
 
     #[test]
     fn a_text_of_several_addresses_is_taken_apart() {
-        let arguments = Object::new().with("to", "a@one.example, b@Two.example;c").with("cc", vec!["d@three.example"]);
+        let arguments =
+            Object::new().with("to", "a@one.example, b@Two.example;c").with("cc", vec!["d@three.example"]);
         let names = ["bcc", "cc", "to"].map(SmolStr::new_static);
         assert_eq!(domains(&arguments, &names), ["three.example", "one.example", "two.example", "c"]);
     }

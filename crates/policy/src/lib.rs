@@ -25,7 +25,8 @@ mod snapshot;
 
 pub use binding::{BindError, Binding};
 pub use config::{
-    AttributeType, ConnectorModel, FactType, PolicyConfig, PolicySource, Resolver, ResourceBinding, UnknownType,
+    AttributeType, ConnectorModel, FactType, PolicyConfig, PolicySource, Resolver, ResourceBinding,
+    UnknownType,
 };
 pub use finding::{Finding, LoadErrors};
 pub use snapshot::Snapshot;

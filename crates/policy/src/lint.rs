@@ -11,7 +11,17 @@ use crate::mentions::reads_only_the_caller;
 use crate::rule::{Class, Head, Rule};
 
 const KNOWN: [&str; 12] = [
-    "approvers", "expires", "fields", "granted_by", "id", "key", "limit", "owner", "reason", "remedy", "timeout",
+    "approvers",
+    "expires",
+    "fields",
+    "granted_by",
+    "id",
+    "key",
+    "limit",
+    "owner",
+    "reason",
+    "remedy",
+    "timeout",
     "unless",
 ];
 const ALL_KNOWN: &str = "use `id`, `reason`, `remedy`, `unless`, `approvers`, `timeout`, `fields`, `limit`, `key`, \
@@ -101,7 +111,9 @@ fn only_with(policy: &Policy, keys: &[&str], needed: &str) -> Result<(), Complai
 
 fn read_gate(policy: &Policy, id: &PolicyId) -> Result<Gate, Complaint> {
     only_with(policy, &["fields", "limit", "key"], "another kind of `@unless`")?;
-    let help = || "name the groups that are asked, for example `@approvers(\"sales-managers, security\")`".to_owned();
+    let help = || {
+        "name the groups that are asked, for example `@approvers(\"sales-managers, security\")`".to_owned()
+    };
     let approvers = policy
         .annotation("approvers")
         .ok_or_else(|| ("an approval gate without `@approvers`".to_owned(), help()))?;
@@ -124,7 +136,10 @@ fn duration(text: &str) -> Result<Duration, Complaint> {
         .and_then(|duration| Duration::try_from(duration).ok())
         .filter(|duration| !duration.is_zero())
         .ok_or_else(|| {
-            (format!("`@timeout(\"{text}\")` is not a duration"), "write for example `30m` or `4h`".to_owned())
+            (
+                format!("`@timeout(\"{text}\")` is not a duration"),
+                "write for example `30m` or `4h`".to_owned(),
+            )
         })
 }
 

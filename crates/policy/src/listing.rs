@@ -48,7 +48,8 @@ impl Snapshot {
         callers.iter().all(|(entity, candidates, needs_grant)| {
             let trial = Trial::new(entity.uid(), action.entity.uid(), action.tool.uid(), &context, &store);
             let rules = || candidates.iter().filter_map(|place| self.rule(*place));
-            let granted = rules().any(|rule| matches!(rule.class, Class::Grant { .. }) && rule.is_in_force(now));
+            let granted =
+                rules().any(|rule| matches!(rule.class, Class::Grant { .. }) && rule.is_in_force(now));
             (granted || !needs_grant) && !rules().any(|rule| forbids_every_call(rule, &trial))
         })
     }

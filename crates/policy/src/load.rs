@@ -21,7 +21,12 @@ const FILE_BYTES: usize = 32 * 1024 * 1024;
 const NESTING: usize = 64;
 const CANNOT_FIRE: &str = "this rule can never fire against the pinned tools; correct it or take it away";
 
-pub(crate) fn load(sources: &[PolicySource], config: &PolicyConfig) -> Result<Snapshot, LoadErrors> {
+/// Loads a set; `mentions` are names to count as read besides those that the policies read.
+pub(crate) fn load(
+    sources: &[PolicySource],
+    config: &PolicyConfig,
+    mut mentions: Mentions,
+) -> Result<Snapshot, LoadErrors> {
     let mut findings = Vec::new();
     let mut model = Model::new(config, &mut findings);
     let text = model.schema();
@@ -34,7 +39,6 @@ pub(crate) fn load(sources: &[PolicySource], config: &PolicyConfig) -> Result<Sn
     if !loader.findings.is_empty() {
         return Err(LoadErrors::new(loader.findings));
     }
-    let mut mentions = Mentions::default();
     read.iter().filter_map(|one| one.rule.condition.as_deref()).for_each(|condition| mentions.add(condition));
     model.mark_read(&|name| mentions.reads(name));
     let mut snapshot = bare(model, mentions, text, config);
@@ -89,15 +93,15 @@ struct Read {
     policy: Policy,
 }
 
-/// Where a policy is.
-struct Place0<'a> {
+/// Where a policy comes from.
+struct Origin<'a> {
     file: &'a str,
     lines: std::rc::Rc<Lines<'a>>,
     line: usize,
 }
 
 struct Loader<'a> {
-    sources: BTreeMap<String, Place0<'a>>,
+    sources: BTreeMap<String, Origin<'a>>,
     findings: Vec<Finding>,
     warnings: Vec<Finding>,
 }
@@ -110,7 +114,13 @@ impl<'a> Loader<'a> {
             if let [left, right] = pair
                 && left.name == right.name
             {
-                self.findings.push(finding(&left.name, None, None, "two files have this name".to_owned(), None));
+                self.findings.push(finding(
+                    &left.name,
+                    None,
+                    None,
+                    "two files have this name".to_owned(),
+                    None,
+                ));
             }
         }
         sources.into_iter().flat_map(|source| self.read(source)).collect()
@@ -138,11 +148,21 @@ impl<'a> Loader<'a> {
             let help = Some("write a policy without `?principal` and `?resource`".to_owned());
             let inner: &cedar_policy_core::ast::Template = template.as_ref();
             let place = inner.loc().map(|loc| lines.locate(loc.start()));
-            self.findings.push(finding(&source.name, place, None, "templates are not used here".to_owned(), help));
+            self.findings.push(finding(
+                &source.name,
+                place,
+                None,
+                "templates are not used here".to_owned(),
+                help,
+            ));
         }
-        let mut policies: Vec<(usize, &Policy)> = set.policies().map(|policy| (offset(policy), policy)).collect();
+        let mut policies: Vec<(usize, &Policy)> =
+            set.policies().map(|policy| (offset(policy), policy)).collect();
         policies.sort_by_key(|(offset, _)| *offset);
-        policies.into_iter().filter_map(|(offset, policy)| self.accept(source, &lines, offset, policy)).collect()
+        policies
+            .into_iter()
+            .filter_map(|(offset, policy)| self.accept(source, &lines, offset, policy))
+            .collect()
     }
 
     /// Lints one policy and gives it its `@id` for a name.
@@ -170,7 +190,7 @@ impl<'a> Loader<'a> {
             complain(message, "give each policy an id of its own".to_owned());
             return None;
         }
-        let place = Place0 { file: &source.name, lines: std::rc::Rc::clone(lines), line };
+        let place = Origin { file: &source.name, lines: std::rc::Rc::clone(lines), line };
         self.sources.insert(rule.id.to_string(), place);
         let policy = policy.new_id(PolicyId::new(rule.id.as_str()));
         Some(Read { rule, actions, policy })
@@ -181,7 +201,8 @@ impl<'a> Loader<'a> {
         let set = match PolicySet::from_policies(read.iter().map(|one| one.policy.clone())) {
             Ok(set) => set,
             Err(error) => {
-                self.findings.push(Finding::of_config(error.to_string(), "give each policy an id of its own"));
+                self.findings
+                    .push(Finding::of_config(error.to_string(), "give each policy an id of its own"));
                 return;
             }
         };
@@ -198,7 +219,8 @@ impl<'a> Loader<'a> {
                     self.findings.push(found);
                 }
                 ValidationWarning::BidiCharsInString(_) | ValidationWarning::BidiCharsInIdentifier(_) => {
-                    let found = found(Some("take the invisible characters away: they hide what the rule says"));
+                    let found =
+                        found(Some("take the invisible characters away: they hide what the rule says"));
                     self.findings.push(found);
                 }
                 other => {
@@ -290,8 +312,12 @@ fn reach(actions: &ActionConstraint, numbers: &HashMap<String, Vec<usize>>) -> (
         ActionConstraint::Eq(uid) => vec![uid.id().unescaped()],
         ActionConstraint::In(uids) => uids.iter().map(|uid| uid.id().unescaped()).collect(),
     };
-    let mut found: Vec<usize> = named.iter().filter_map(|name| numbers.get(*name)).flatten().copied().collect();
+    let mut found: Vec<usize> =
+        named.iter().filter_map(|name| numbers.get(*name)).flatten().copied().collect();
     found.sort_unstable();
     found.dedup();
     (Reach::Of(found), named.contains(&APPROVE))
 }
+
+#[cfg(test)]
+mod tests;

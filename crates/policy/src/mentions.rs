@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn a_record_used_as_a_whole_reads_everything() {
-        for text in ["context.input == {amount: 1}", "[context].isEmpty()", "{a: context.mandate} == {a: 1}"] {
+        for text in ["context.input == {amount: 1}", "[context].isEmpty()", "{a: context.mandate} == {a: 1}"]
+        {
             let mut mentions = Mentions::default();
             mentions.add(&condition(text));
             assert!(mentions.reads("anything"), "{text}");

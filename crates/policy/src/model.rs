@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use cedar_policy_core::ast::{Entity, EntityType, EntityUID};
+use cedar_policy_core::ast::{Entity, EntityType};
 use jiff::tz::TimeZone;
 use placet_domain::{ConnectorName, Operation, ToolDefinition, ToolName};
 use smol_str::SmolStr;
@@ -31,8 +31,26 @@ const RISK_UNKNOWN: u8 = 50;
 const ADDRESSES: [&str; 4] = ["bcc", "cc", "recipients", "to"];
 /// Names that a resource kind must not take.
 const RESERVED: [&str; 20] = [
-    "Action", "Agent", "ApprovalRequest", "Bool", "Boolean", "Connector", "Entity", "Extension", "Group", "Long",
-    "Record", "Set", "String", "Tool", "User", "datetime", "decimal", "duration", "ipaddr", "Unknown",
+    "Action",
+    "Agent",
+    "ApprovalRequest",
+    "Bool",
+    "Boolean",
+    "Connector",
+    "Entity",
+    "Extension",
+    "Group",
+    "Long",
+    "Record",
+    "Set",
+    "String",
+    "Tool",
+    "User",
+    "datetime",
+    "decimal",
+    "duration",
+    "ipaddr",
+    "Unknown",
 ];
 
 /// Every action, by connector and operation.
@@ -230,7 +248,11 @@ impl Model {
 
 /// A tool's groups: the configured ones, else those its annotations admit. Hints only ever add caution:
 /// a tool that does not call itself read-only writes.
-fn groups(connector: &ConnectorModel, tool: &ToolDefinition, findings: &mut Vec<Finding>) -> BTreeSet<String> {
+fn groups(
+    connector: &ConnectorModel,
+    tool: &ToolDefinition,
+    findings: &mut Vec<Finding>,
+) -> BTreeSet<String> {
     if let Some(groups) = connector.groups.get(&tool.name) {
         for group in groups.iter().filter(|group| GROUPS.iter().all(|(known, _)| known != group)) {
             findings.push(Finding::of_config(
@@ -276,7 +298,10 @@ fn check_bindings(connector: &ConnectorModel, findings: &mut Vec<Finding>) {
         let resolver = binding.resolver.as_ref().map(|resolver| &resolver.tool);
         for tool in binding.tools.iter().chain(resolver).filter(|tool| !known(tool)) {
             findings.push(Finding::of_config(
-                format!("`{}` is bound to `{}`, but `{}` has no such accepted tool", binding.kind, tool, connector.name),
+                format!(
+                    "`{}` is bound to `{}`, but `{}` has no such accepted tool",
+                    binding.kind, tool, connector.name
+                ),
                 "correct the name, or accept the tool first",
             ));
         }
@@ -286,14 +311,20 @@ fn check_bindings(connector: &ConnectorModel, findings: &mut Vec<Finding>) {
 fn bound(action: &Action, binding: &ResourceBinding, findings: &mut Vec<Finding>) -> Option<Bound> {
     let Some(field) = action.input.field(&binding.argument) else {
         findings.push(Finding::of_config(
-            format!("`{}` has no argument `{}` to bind a `{}` from", action.name, binding.argument, binding.kind),
+            format!(
+                "`{}` has no argument `{}` to bind a `{}` from",
+                action.name, binding.argument, binding.kind
+            ),
             "name an argument of the tool's schema",
         ));
         return None;
     };
     if !matches!(field.shape, Shape::Text | Shape::Integer) {
         findings.push(Finding::of_config(
-            format!("argument `{}` of `{}` is neither a string nor an integer", binding.argument, action.name),
+            format!(
+                "argument `{}` of `{}` is neither a string nor an integer",
+                binding.argument, action.name
+            ),
             "bind an argument that holds one id",
         ));
     }
@@ -337,9 +368,4 @@ fn is_kind(name: &str) -> bool {
         && name.chars().all(|one| one.is_ascii_alphanumeric() || one == '_')
         && !RESERVED.contains(&name)
         && entities::entity_type(name).is_some()
-}
-
-/// The uid of an action or of a group of actions.
-pub(crate) fn action_uid(types: &Types, name: &str) -> EntityUID {
-    entities::uid(&types.action, name)
 }

@@ -41,8 +41,10 @@ impl Model {
         let mut text = String::from(FIXED);
         for (name, kind) in &self.kinds {
             let optional = if kind.resolved { "" } else { "?" };
-            let attributes =
-                kind.attributes.iter().map(|(name, kind)| format!("{}{optional}: {}", quoted(name), kind.as_str()));
+            let attributes = kind
+                .attributes
+                .iter()
+                .map(|(name, kind)| format!("{}{optional}: {}", quoted(name), kind.as_str()));
             line(&mut text, &format!("entity {name} {};", braced(attributes)));
         }
         text.push('\n');

@@ -116,7 +116,13 @@ fn record(schema: &Json, root: &Root<'_>, depth: usize) -> Option<Record> {
         .members()
         .map(|(name, schema)| {
             let (shape, nullable) = read(schema, root, depth + 1);
-            Field { name: SmolStr::new(name), shape, required: required.contains(&name), nullable, read: true }
+            Field {
+                name: SmolStr::new(name),
+                shape,
+                required: required.contains(&name),
+                nullable,
+                read: true,
+            }
         })
         .collect();
     Some(Record { fields: sorted(fields), closed })
@@ -155,7 +161,8 @@ fn read(schema: &Json, root: &Root<'_>, depth: usize) -> (Shape, bool) {
 
 /// All branches of one shape, besides `null`, are that shape; anything else is opaque.
 fn union(branches: &[Json], root: &Root<'_>, depth: usize) -> (Shape, bool) {
-    let is_null = |branch: &&Json| resolve(branch, root).member("type").and_then(Json::as_str) == Some("null");
+    let is_null =
+        |branch: &&Json| resolve(branch, root).member("type").and_then(Json::as_str) == Some("null");
     let nullable = branches.iter().any(|branch| is_null(&branch));
     let mut shapes =
         branches.iter().filter(|branch| !is_null(branch)).map(|branch| read(branch, root, depth));
@@ -192,7 +199,9 @@ fn named(name: &str, schema: &Json, root: &Root<'_>, depth: usize) -> Shape {
 /// `enum` or `const` of texts needs no `type`.
 fn untyped(schema: &Json) -> Shape {
     let texts = match (schema.member("enum"), schema.member("const")) {
-        (Some(Json::Array(values)), _) => !values.is_empty() && values.iter().all(|value| value.as_str().is_some()),
+        (Some(Json::Array(values)), _) => {
+            !values.is_empty() && values.iter().all(|value| value.as_str().is_some())
+        }
         (_, Some(Json::String(_))) => true,
         _ => false,
     };

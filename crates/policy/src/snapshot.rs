@@ -31,7 +31,7 @@ impl Snapshot {
     /// # Errors
     /// Every finding of parser, lint and strict validation; a rule that can never fire is one.
     pub fn load(sources: &[PolicySource], config: &PolicyConfig) -> Result<Self, LoadErrors> {
-        crate::load::load(sources, config)
+        crate::load::load(sources, config, Mentions::default())
     }
 
     /// A snapshot without policies: it denies everything, also when the configuration has faults, which are its

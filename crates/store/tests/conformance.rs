@@ -1,5 +1,6 @@
 //! The contracts of the storage ports, as tests any implementation can run.
 //! The tests are functions of a [`storage::Backend`]; an implementation is one module at the end of this file.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this file is tests")]
 
 #[path = "conformance/approvals.rs"]
 mod approvals;
@@ -67,6 +68,39 @@ macro_rules! conforms {
             })+
         }
     )+};
+}
+
+/// The ports that the engine's tests run on keep the same contracts.
+mod memory {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use placet_testkit::{MemoryApprovals, MemoryMandates, MemoryPins, MemoryRegistry};
+
+    use crate::storage::{Backend, Storage};
+
+    conforms!(super::Memory::default());
+
+    /// A restart finds what memory holds.
+    #[derive(Default)]
+    struct Memory {
+        registry: Arc<MemoryRegistry>,
+        mandates: Arc<MemoryMandates>,
+        pins: Arc<MemoryPins>,
+        approvals: Arc<MemoryApprovals>,
+    }
+
+    #[async_trait]
+    impl Backend for Memory {
+        async fn open(&self) -> Storage {
+            Storage {
+                registry: self.registry.clone(),
+                mandates: self.mandates.clone(),
+                pins: self.pins.clone(),
+                approvals: self.approvals.clone(),
+            }
+        }
+    }
 }
 
 mod sqlite {

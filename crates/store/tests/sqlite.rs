@@ -1,4 +1,5 @@
 //! What only the SQLite store promises: marks, a bounded memory of instances, whole writes without a caller.
+#![expect(clippy::unwrap_used, reason = "all of this file is tests")]
 
 use std::{future::Future, pin::pin, task::Poll, time::Duration};
 

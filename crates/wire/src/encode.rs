@@ -96,7 +96,9 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"arguments":{"a":"é","n":100,"z":1},"name":"t"}}"#
         );
         assert_eq!(encoded.params(), Json::from(request.params.clone()).canonical());
-        let Ok(Inbound::Request(again)) = Inbound::parse(encoded.as_str().as_bytes()) else { panic!("again") };
+        let Ok(Inbound::Request(again)) = Inbound::parse(encoded.as_str().as_bytes()) else {
+            panic!("again")
+        };
         assert_eq!((again.method, again.params), (request.method, request.params));
     }
 

@@ -5,8 +5,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use placet_domain::{Json, Number, Object, limits};
 
 use crate::{
-    Era, Inbound, Lifecycle, Method, Request, SessionVersion, WireError, meta,
+    Era, Inbound, Lifecycle, Method, Request, SessionVersion, WireError,
     lookalike::cut,
+    meta,
     mirror::{decode_value, encode_value, header_parameters},
 };
 
@@ -28,7 +29,7 @@ pub static MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id"
 /// A version that is not served (-32022 with the list), header and body that disagree (-32020), neither version
 /// nor session, or a response in the stateless era.
 pub fn era_of(headers: &HeaderMap, message: &Inbound) -> Result<Era, WireError> {
-    let header = single(headers, &MCP_PROTOCOL_VERSION, Era::Stateless)?.map(visible).transpose()?;
+    let header = visible(headers, &MCP_PROTOCOL_VERSION, Era::Stateless)?;
     let body = stated_version(message)?;
     if let (Some(header), Some(body)) = (header, body)
         && header != body
@@ -36,15 +37,11 @@ pub fn era_of(headers: &HeaderMap, message: &Inbound) -> Result<Era, WireError> 
         return Err(disagree(Era::Stateless, "MCP-Protocol-Version", header, body));
     }
     let parse = |version: &str| version.parse::<Era>().map_err(|error| WireError::unsupported(&error));
-    let asked = asked_version(message)?;
-    let era = match (body.or(header), asked) {
+    let era = match (body.or(header), asks_for_session(message)) {
         // Whoever declares the stateless era gets its answer to `initialize`: no such method.
-        (Some(version), Some(_)) if version == Era::Stateless.version() => Era::Stateless,
+        (Some(version), _) if version == Era::Stateless.version() => Era::Stateless,
+        (_, Some(open)) => Era::Session(asked_version(open)?),
         (Some(version), None) => parse(version)?,
-        (_, Some(asked)) => asked
-            .parse::<SessionVersion>()
-            .map(Era::Session)
-            .map_err(|error| WireError::unsupported_session(&error))?,
         (None, None) if headers.contains_key(&MCP_SESSION_ID) => Era::Session(SessionVersion::V2025_06_18),
         (None, None) => {
             return Err(missing(
@@ -77,16 +74,23 @@ fn stated_version(message: &Inbound) -> Result<Option<&str>, WireError> {
     }
 }
 
-/// The version `initialize` asks for.
-fn asked_version(message: &Inbound) -> Result<Option<&str>, WireError> {
-    let Inbound::Request(Request { method: Method::Lifecycle(Lifecycle::Initialize), params, .. }) = message
-    else {
-        return Ok(None);
-    };
-    match params.member("protocolVersion") {
-        Some(Json::String(version)) => Ok(Some(version)),
-        _ => Err(WireError::params("`initialize` needs the string `params.protocolVersion`")),
+/// The `initialize` request, if the message is one.
+fn asks_for_session(message: &Inbound) -> Option<&Request> {
+    match message {
+        Inbound::Request(request) if request.method == Method::Lifecycle(Lifecycle::Initialize) => {
+            Some(request)
+        }
+        _ => None,
     }
+}
+
+/// The version `initialize` opens: the one asked for, or the newest with sessions. A server answers with a
+/// version of its own where it does not have the one asked for (MCP 2025-11-25, "Version Negotiation").
+fn asked_version(open: &Request) -> Result<SessionVersion, WireError> {
+    let asked = open.params.member("protocolVersion").and_then(Json::as_str);
+    let asked =
+        asked.ok_or_else(|| WireError::params("`initialize` needs the string `params.protocolVersion`"))?;
+    Ok(asked.parse().unwrap_or(SessionVersion::V2025_11_25))
 }
 
 /// Whether method, headers and body fit together in this era. `input_schema` is the pinned schema of the tool
@@ -100,8 +104,8 @@ pub fn agree(
     era: Era,
     input_schema: Option<&Json>,
 ) -> Result<(), WireError> {
-    let version = single(headers, &MCP_PROTOCOL_VERSION, era)?.map(visible).transpose()?;
-    let method = single(headers, &MCP_METHOD, era)?.map(visible).transpose()?;
+    let version = visible(headers, &MCP_PROTOCOL_VERSION, era)?;
+    let method = visible(headers, &MCP_METHOD, era)?;
     let name = single(headers, &MCP_NAME, era)?;
     if era.is_stateless() {
         carries_meta(request)?;
@@ -110,12 +114,16 @@ pub fn agree(
     } else {
         // Sessions need none of these; one that is there must still not mislead whoever routes on it.
         let is_initialize = request.method == Method::Lifecycle(Lifecycle::Initialize);
-        version.filter(|_| !is_initialize).map_or(Ok(()), |sent| same_value("MCP-Protocol-Version", sent, era.version(), era))?;
+        version
+            .filter(|_| !is_initialize)
+            .map_or(Ok(()), |sent| same_value("MCP-Protocol-Version", sent, era.version(), era))?;
         method.map_or(Ok(()), |sent| same_value("Mcp-Method", sent, request.method.as_str(), era))?;
     }
     if let Some(source) = name_source(request.method.as_str()) {
         match (name, request.params.member(source).and_then(Json::as_str)) {
-            (Some(sent), Some(stated)) => same_value("Mcp-Name", &decoded("Mcp-Name", sent, era)?, stated, era)?,
+            (Some(sent), Some(stated)) => {
+                same_value("Mcp-Name", &decoded("Mcp-Name", sent, era)?, stated, era)?
+            }
             (None, Some(_)) if !era.is_stateless() => {}
             (None, Some(_)) => return Err(missing("Mcp-Name", &format!("send it with params.{source}"))),
             (_, None) => return Err(WireError::params(format!("params.{source} must be a string"))),
@@ -129,7 +137,8 @@ pub fn agree(
 
 /// The members of `_meta` that every stateless request must have.
 fn carries_meta(request: &Request) -> Result<(), WireError> {
-    let lacks = |key: &str, kind: &str| Err(WireError::params(format!("params._meta must hold `{key}`, {kind}")));
+    let lacks =
+        |key: &str, kind: &str| Err(WireError::params(format!("params._meta must hold `{key}`, {kind}")));
     match (request.meta(meta::PROTOCOL_VERSION), request.meta(meta::CLIENT_CAPABILITIES)) {
         (Some(Json::String(version)), _) if version != Era::Stateless.version() => {
             Err(disagree(Era::Stateless, "MCP-Protocol-Version", Era::Stateless.version(), version))
@@ -142,8 +151,9 @@ fn carries_meta(request: &Request) -> Result<(), WireError> {
 
 /// Every mirrored parameter of the tool has its header, and no header stands for a parameter that is not there.
 fn parameters_agree(headers: &HeaderMap, request: &Request, schema: &Json) -> Result<(), WireError> {
-    let parameters = header_parameters(schema)
-        .map_err(|error| WireError::mismatch(Era::Stateless, format!("the tool's headers are not defined: {error}")))?;
+    let parameters = header_parameters(schema).map_err(|error| {
+        WireError::mismatch(Era::Stateless, format!("the tool's headers are not defined: {error}"))
+    })?;
     let none = Object::new();
     let arguments = request.params.member("arguments").and_then(Json::as_object).unwrap_or(&none);
     for parameter in &parameters {
@@ -180,7 +190,8 @@ fn spelled(value: &Json) -> Option<String> {
 fn stands_for(text: &str, value: &Json) -> bool {
     match value {
         Json::Number(Number::Integer(integer)) => {
-            let is_plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
+            let is_plain =
+                |byte: u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
             text.bytes().all(is_plain)
                 && text.parse::<f64>().is_ok_and(|number| {
                     number.abs() <= limits::JSON_INTEGER as f64 && number == *integer as f64
@@ -210,7 +221,9 @@ pub fn mirrored(
     if let Some(name) = name_source(method).and_then(|source| params.member(source)).and_then(Json::as_str) {
         headers.push((MCP_NAME.clone(), encode_value(name)));
     }
-    if let (Some(schema), Some(arguments)) = (input_schema, params.member("arguments").and_then(Json::as_object)) {
+    if let (Some(schema), Some(arguments)) =
+        (input_schema, params.member("arguments").and_then(Json::as_object))
+    {
         // A tool with invalid annotations has no parameter headers: the server refuses what it cannot check.
         for parameter in header_parameters(schema).unwrap_or_default() {
             let value = parameter.value(arguments).and_then(spelled);
@@ -231,7 +244,11 @@ fn name_source(method: &str) -> Option<&'static str> {
 }
 
 /// A header that must not be sent twice: two readers may take two different values.
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName, era: Era) -> Result<Option<&'a HeaderValue>, WireError> {
+fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+    era: Era,
+) -> Result<Option<&'a HeaderValue>, WireError> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (first, None) => Ok(first),
@@ -239,8 +256,12 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName, era: Era) -> Result<Opt
     }
 }
 
-fn visible(value: &HeaderValue) -> Result<&str, WireError> {
-    value.to_str().map_err(|_| WireError::mismatch(Era::Stateless, "a header is not visible ASCII"))
+fn visible<'a>(headers: &'a HeaderMap, name: &HeaderName, era: Era) -> Result<Option<&'a str>, WireError> {
+    let Some(value) = single(headers, name, era)? else { return Ok(None) };
+    value
+        .to_str()
+        .map(Some)
+        .map_err(|_| WireError::mismatch(era, format!("{name} holds characters that are not visible ASCII")))
 }
 
 fn decoded<'a>(name: &str, value: &'a HeaderValue, era: Era) -> Result<std::borrow::Cow<'a, str>, WireError> {

@@ -1,7 +1,7 @@
 //! `tools/list`: reading a server's definitions strictly, and showing a client only what it may use.
 //! Which tools those are is decided elsewhere.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use placet_domain::{Json, JsonError, JsonFault, Object, ToolDefinition, limits};
 use serde::Deserialize;
@@ -55,12 +55,13 @@ pub fn tools(result: &RawResult) -> Result<Listing, UpstreamError> {
         None | Some("null") => None,
         Some(cursor) => Some(serde_json::from_str(cursor).map_err(|_| "`nextCursor` is not a string")?),
     };
-    let repeated = repeated_names(&entries);
+    let names = names_of(&entries);
+    let repeated = repeated(&names);
     let mut listing = Listing { tools: Vec::with_capacity(entries.len()), refused: Vec::new(), next_cursor };
-    for entry in entries {
+    for (entry, name) in entries.iter().zip(&names) {
         match definition(entry.get(), &repeated) {
             Ok(tool) => listing.tools.push(tool),
-            Err(why) => listing.refused.push(RefusedTool { name: name_of(entry).map(|name| cut(&name)), why }),
+            Err(why) => listing.refused.push(RefusedTool { name: name.as_deref().map(cut), why }),
         }
     }
     Ok(listing)
@@ -71,7 +72,7 @@ fn entries<'a>(members: &[Member<'a>]) -> Result<Vec<&'a RawValue>, UpstreamErro
     serde_json::from_str(tools).map_err(|_| "`tools` is not an array".into())
 }
 
-fn definition(text: &str, repeated: &HashSet<String>) -> Result<ToolDefinition, String> {
+fn definition(text: &str, repeated: &HashSet<&str>) -> Result<ToolDefinition, String> {
     let definition = match Json::parse(text.as_bytes()) {
         Err(JsonError { fault: JsonFault::Inexact, .. }) => with_doubles(text),
         parsed => parsed.map_err(|error| error.to_string()),
@@ -80,7 +81,7 @@ fn definition(text: &str, repeated: &HashSet<String>) -> Result<ToolDefinition, 
         Some(Json::String(name)) => name,
         _ => return Err("the definition has no string `name`".to_owned()),
     };
-    if repeated.contains(name) {
+    if repeated.contains(name.as_str()) {
         return Err("two definitions have this name".to_owned());
     }
     let name = name.parse().map_err(|error: placet_domain::ParseNameError| error.to_string())?;
@@ -136,21 +137,20 @@ fn numbers(text: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
     })
 }
 
-/// The name an entry gives, once.
-fn name_of(entry: &RawValue) -> Option<String> {
+/// The name each entry gives, if it gives exactly one.
+fn names_of(entries: &[&RawValue]) -> Vec<Option<String>> {
     #[derive(Deserialize)]
     struct Named {
         name: String,
     }
-    serde_json::from_str::<Named>(entry.get()).ok().map(|named| named.name)
+    let name = |entry: &&RawValue| serde_json::from_str::<Named>(entry.get()).ok().map(|named| named.name);
+    entries.iter().map(name).collect()
 }
 
-fn repeated_names(entries: &[&RawValue]) -> HashSet<String> {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    for name in entries.iter().filter_map(|entry| name_of(entry)) {
-        *counts.entry(name).or_default() += 1;
-    }
-    counts.into_iter().filter(|(_, count)| *count > 1).map(|(name, _)| name).collect()
+/// Names that stand for more than one entry, and so for none.
+fn repeated(names: &[Option<String>]) -> HashSet<&str> {
+    let mut seen = HashSet::with_capacity(names.len());
+    names.iter().flatten().map(String::as_str).filter(|name| !seen.insert(*name)).collect()
 }
 
 /// The list with only the tools that `keep` accepts, in their order, each byte for byte. What has no name, or
@@ -166,10 +166,11 @@ pub fn filter(
 ) -> Result<String, UpstreamError> {
     let members = result.members()?;
     let entries = entries(&members)?;
-    let repeated = repeated_names(&entries);
+    let names = names_of(&entries);
+    let repeated = repeated(&names);
     let mut kept = String::from("[");
-    for entry in entries {
-        if name_of(entry).is_some_and(|name| !repeated.contains(&name) && keep(&name)) {
+    for (entry, name) in entries.iter().zip(&names) {
+        if name.as_deref().is_some_and(|name| !repeated.contains(name) && keep(name)) {
             if kept.len() > 1 {
                 kept.push(',');
             }
@@ -178,11 +179,12 @@ pub fn filter(
     }
     kept.push(']');
     let mut edits = Vec::with_capacity(4);
-    let mut set = |key: &str, value: String, is_needed: bool| match members.iter().find(|member| member.key == key) {
-        Some(member) => edits.push((member.place.clone(), value)),
-        None if is_needed => edits.push(raw::addition(result.as_str(), false, key, &value)),
-        None => {}
-    };
+    let mut set =
+        |key: &str, value: String, is_needed: bool| match members.iter().find(|member| member.key == key) {
+            Some(member) => edits.push((member.place.clone(), value)),
+            None if is_needed => edits.push(raw::addition(result.as_str(), false, key, &value)),
+            None => {}
+        };
     set("tools", kept, true);
     set("cacheScope", r#""private""#.to_owned(), era.is_stateless());
     set("ttlMs", time_to_live(raw::member(&members, "ttlMs")).to_string(), era.is_stateless());

@@ -122,9 +122,9 @@ fn operation_exists_in(operation: &Operation, era: Era) -> bool {
 
 fn tool_name(params: &Object) -> Result<ToolName, String> {
     match params.member("name") {
-        Some(Json::String(name)) => name.parse().map_err(|_| {
-            format!("params.name {:?} is not the name of a tool", crate::lookalike::cut(name))
-        }),
+        Some(Json::String(name)) => name
+            .parse()
+            .map_err(|_| format!("params.name {:?} is not the name of a tool", crate::lookalike::cut(name))),
         Some(other) => Err(format!("params.name is {}, not a string", other.kind())),
         None => Err("params.name is missing: name the tool to call".to_owned()),
     }

@@ -62,7 +62,8 @@ pub(crate) fn addition(text: &str, is_first: bool, key: &str, value: &str) -> (R
 /// Replaces places of a text. Places do not overlap; additions at one place keep their order.
 pub(crate) fn splice(text: &str, edits: &mut [(Range<usize>, String)]) -> String {
     edits.sort_by_key(|(place, _)| place.start);
-    let mut spliced = String::with_capacity(text.len() + edits.iter().map(|(_, new)| new.len()).sum::<usize>());
+    let mut spliced =
+        String::with_capacity(text.len() + edits.iter().map(|(_, new)| new.len()).sum::<usize>());
     let mut end = 0;
     for (place, new) in edits.iter() {
         spliced.push_str(text.get(end..place.start).unwrap_or_default());
@@ -113,7 +114,10 @@ impl<'a> Visitor<'a> for Members<'a> {
                 false => !seen.insert(key.clone()),
             };
             if repeated {
-                return Err(A::Error::custom(format_args!("key {:?} appears twice in one object", cut(&key))));
+                return Err(A::Error::custom(format_args!(
+                    "key {:?} appears twice in one object",
+                    cut(&key)
+                )));
             }
             let value = map.next_value::<&'a RawValue>()?.get();
             members.push(Member { key, value, place: place_in(self.text, value) });

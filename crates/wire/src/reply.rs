@@ -89,9 +89,8 @@ pub fn refusal_of_method(id: Option<&Id>, refusal: &Refusal, receipt: Option<&Ob
 
 fn tool_refusal(refusal: &Refusal, era: Era, receipt: Option<&Object>) -> Object {
     let text = Object::new().with("type", "text").with("text", refusal.to_string());
-    let ours = Object::new()
-        .with(meta::REFUSAL, refusal.to_json())
-        .with_some(meta::RECEIPT, receipt.cloned());
+    let ours =
+        Object::new().with(meta::REFUSAL, refusal.to_json()).with_some(meta::RECEIPT, receipt.cloned());
     Object::new()
         .with("_meta", ours)
         .with("content", vec![text])

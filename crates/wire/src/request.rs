@@ -146,12 +146,6 @@ impl FrameError {
     }
 }
 
-impl From<&FrameError> for WireError {
-    fn from(error: &FrameError) -> Self {
-        error.wire()
-    }
-}
-
 impl Inbound {
     /// Parses one complete message. The caller has bounded the size of `body`.
     ///
@@ -233,7 +227,7 @@ impl Envelope {
         if let (Some(sent), None) = (&sent, &id) {
             return fail(format!("id is {}: send a string or an integer", sent.kind()));
         }
-        for (key, _) in members.members().filter(|(key, _)| !ENVELOPE.contains(key)) {
+        if let Some((key, _)) = members.members().find(|(key, _)| !ENVELOPE.contains(key)) {
             return fail(match imitated(key, &ENVELOPE) {
                 Some(known) => format!("key {:?} passes for `{known}`: spell it `{known}`", cut(key)),
                 None => format!("key {:?} is not part of JSON-RPC 2.0", cut(key)),
@@ -255,7 +249,9 @@ impl Envelope {
             }
             (Some(_), id, _, _, _) => Err(envelope(id, "`method` must be a string")),
             (None, Some(id), None, Some(result), None) => match result {
-                Json::Object(result) => Ok(Inbound::Response(Response { id, answer: Answer::Result(result) })),
+                Json::Object(result) => {
+                    Ok(Inbound::Response(Response { id, answer: Answer::Result(result) }))
+                }
                 _ => Err(envelope(Some(id), "`result` must be an object")),
             },
             (None, Some(id), None, None, Some(error)) => match error {
@@ -365,4 +361,4 @@ impl Request {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

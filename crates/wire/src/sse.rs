@@ -167,24 +167,18 @@ impl Decoder {
 /// feeds; an id cannot hold line breaks or U+0000, and they are left out.
 #[must_use]
 pub fn message(data: &str, id: Option<&str>) -> Bytes {
-    event("message", data, id)
-}
-
-/// [`message`] of another type.
-#[must_use]
-pub fn event(name: &str, data: &str, id: Option<&str>) -> Bytes {
     let mut text = String::with_capacity(data.len() + 48);
-    field(&mut text, "event", name);
+    field(&mut text, "event", ["message"]);
     if let Some(id) = id {
-        field(&mut text, "id", id);
+        field(&mut text, "id", id.split(['\r', '\n', '\0']));
     }
     let mut rest = data;
     while let Some(end) = rest.find(['\r', '\n']) {
         let (line, more) = rest.split_at(end);
-        field(&mut text, "data", line);
+        field(&mut text, "data", [line]);
         rest = more.strip_prefix("\r\n").unwrap_or_else(|| more.get(1..).unwrap_or_default());
     }
-    field(&mut text, "data", rest);
+    field(&mut text, "data", [rest]);
     text.push('\n');
     text.into()
 }
@@ -195,10 +189,11 @@ pub fn retry(wait: Duration) -> Bytes {
     format!("retry: {}\n\n", wait.as_millis()).into()
 }
 
-fn field(text: &mut String, name: &str, value: &str) {
+/// Appends a field; the parts of its value hold no line breaks.
+fn field<'a>(text: &mut String, name: &str, value: impl IntoIterator<Item = &'a str>) {
     text.push_str(name);
     text.push_str(": ");
-    text.extend(value.split(['\r', '\n', '\0']));
+    text.extend(value);
     text.push('\n');
 }
 

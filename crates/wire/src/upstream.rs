@@ -216,13 +216,19 @@ impl RawResult {
     fn of(text: &str) -> Result<Self, UpstreamError> {
         let members = raw::members(text)?;
         no_imitation(&members, &RESULT)?;
-        let mut result =
-            Self { text: text.into(), is_error: false, result_type: None, meta: None, is_empty: members.is_empty() };
+        let mut result = Self {
+            text: text.into(),
+            is_error: false,
+            result_type: None,
+            meta: None,
+            is_empty: members.is_empty(),
+        };
         for Member { key, value, place } in members {
             match &*key {
                 "isError" => result.is_error = value == "true",
                 "resultType" => {
-                    let name = serde_json::from_str::<String>(value).map_err(|_| "`resultType` is not a string")?;
+                    let name =
+                        serde_json::from_str::<String>(value).map_err(|_| "`resultType` is not a string")?;
                     result.result_type = Some(name.into());
                 }
                 "_meta" => {
@@ -279,7 +285,10 @@ impl RawResult {
         value.write_canonical(&mut member);
         let fresh = || raw::with_member("{}", &[], key, &member);
         let Some(place) = self.meta.clone() else {
-            return raw::splice(&self.text, &mut [raw::addition(&self.text, self.is_empty, "_meta", &fresh())]);
+            return raw::splice(
+                &self.text,
+                &mut [raw::addition(&self.text, self.is_empty, "_meta", &fresh())],
+            );
         };
         let meta = self.text.get(place.clone()).unwrap_or_default();
         let meta = match raw::members(meta) {

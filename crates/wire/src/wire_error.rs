@@ -75,15 +75,6 @@ impl WireError {
         Self { data, ..Self::new(UNSUPPORTED_VERSION, 400, Code::Malformed, error.to_string()) }
     }
 
-    /// A session is asked for in a version that sessions do not have. `initialize` has no code of its own
-    /// for that: MCP 2025-11-25, "Error Handling", answers -32602.
-    pub(crate) fn unsupported_session(error: &UnsupportedVersion) -> Self {
-        let versions: Vec<Json> = SessionVersion::SUPPORTED.iter().map(|one| one.version().into()).collect();
-        let data = error.to_json().with("supported", versions);
-        let message = format!("`initialize` cannot open MCP {:?}; use 2025-11-25 or 2025-06-18", error.requested);
-        Self { data: Some(data.into()), ..Self::params(message) }
-    }
-
     /// What the caller is told, with the catalogue's next step.
     #[must_use]
     pub fn refusal(&self) -> Refusal {

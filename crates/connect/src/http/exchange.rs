@@ -13,7 +13,7 @@ use placet_engine::ports::RelayFrame;
 
 use crate::{
     ending::{Ending, Reply},
-    frame::{self, Event, Events, Frame},
+    frame::{self, AnswerId, Event, Events, Frame},
     outlet::Outlet,
     pending::Pending,
 };
@@ -63,22 +63,25 @@ impl Exchange<'_> {
             Err(ending) => return ending,
         };
         let failed = (!status.is_success()).then(|| status.as_u16());
-        match frame::read(bytes) {
-            // An error without an id answers the only request of this exchange.
-            Ok(Frame::Answer { id, answered })
-                if id == self.id || id.is_none() && frame::is_error_object(&answered) =>
+        match frame::read(&bytes) {
+            // An error that names no request answers the only one of this exchange.
+            Ok(Frame::Answer { id, answered, is_error })
+                if self.is_own(id) || id == AnswerId::Unaddressed =>
             {
-                Ending::Answered(Reply { answered, event_id: None, status: failed })
+                Ending::Answered(Reply { answered, is_error, event_id: None, status: failed })
             }
-            Ok(_) | Err(_) if failed.is_some() => Ending::Status(status.as_u16()),
+            _ if failed.is_some() => Ending::Status(status.as_u16()),
             Ok(_) => Ending::Malformed("the upstream's reply is not the answer to the request".to_owned()),
             Err(fault) => Ending::Malformed(fault),
         }
     }
 
+    fn is_own(self, id: AnswerId) -> bool {
+        self.id.is_some_and(|own| id == AnswerId::Ours(own))
+    }
+
     async fn read_stream(self, mut body: Incoming) -> Read {
-        let mut events = Events::new(limits::REPLY_BYTES);
-        let mut resumable = false;
+        let mut events = Events::default();
         let end = loop {
             let chunk = match body.frame().await {
                 Some(Ok(chunk)) => chunk,
@@ -86,14 +89,11 @@ impl Exchange<'_> {
                 None => break "the stream ended before the answer".to_owned(),
             };
             let Ok(chunk) = chunk.into_data() else { continue };
-            events.feed(chunk);
-            loop {
-                let event = match events.next() {
-                    Ok(Some(event)) => event,
-                    Ok(None) => break,
-                    Err(fault) => return Read::Ended(Ending::Malformed(fault)),
-                };
-                resumable |= event.id.as_ref().is_some_and(|id| !id.is_empty());
+            let read = match events.push(&chunk) {
+                Ok(read) => read,
+                Err(fault) => return Read::Ended(Ending::Malformed(fault)),
+            };
+            for event in read {
                 match self.take(event).await {
                     Ok(None) => {}
                     Ok(Some(reply)) => {
@@ -104,18 +104,18 @@ impl Exchange<'_> {
                 }
             }
         };
-        match resumable && self.pending.is_some() {
+        match events.is_resumable() && self.pending.is_some() {
             true => Read::Resumable,
             false => Read::Ended(Ending::Lost(end)),
         }
     }
 
     /// Reads a stream that belongs to no request, until it ends or the client goes away.
-    pub(crate) async fn listen(self, body: Incoming) -> Result<(), Ending> {
+    pub(crate) async fn listen(self, response: Response<Incoming>) -> Result<(), Ending> {
         tokio::select! {
             biased;
             () = self.outlet.closed() => Ok(()),
-            read = self.read_stream(body) => match read {
+            read = self.read_stream(response.into_body()) => match read {
                 Read::Resumable | Read::Ended(Ending::Lost(_)) => Ok(()),
                 Read::Ended(ending) => Err(ending),
             },
@@ -131,19 +131,22 @@ impl Exchange<'_> {
             }
             return Ok(None);
         }
-        match frame::read(data.clone())? {
-            Frame::Answer { id, answered } => {
-                let reply = Reply { answered, event_id, status: None };
-                if id.is_some() && id == self.id {
+        match frame::read(&data)? {
+            Frame::Answer { id, answered, is_error } => {
+                let reply = Reply { answered, is_error, event_id, status: None };
+                if self.is_own(id) || id == AnswerId::Unaddressed && self.id.is_some() {
                     return Ok(Some(reply));
                 }
                 // Answers carry our own ids: a client must never see one, least of all another's.
-                let taken = id.zip(self.pending).is_some_and(|(id, pending)| pending.deliver(id, reply));
+                let taken = match (id, self.pending) {
+                    (AnswerId::Ours(id), Some(pending)) => pending.deliver(id, reply),
+                    _ => false,
+                };
                 if !taken {
                     tracing::debug!("an answer that nobody waits for was dropped");
                 }
             }
-            Frame::Notification { .. } | Frame::Request => {
+            Frame::Notification(data) | Frame::Request(data) => {
                 self.outlet.send(RelayFrame { event_id, retry_ms, data }).await;
             }
         }
@@ -178,8 +181,9 @@ async fn collect(mut body: Incoming) -> Result<Bytes, Ending> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(chunk) = body.frame().await {
-        let chunk = chunk
-            .map_err(|error| Ending::Lost(format!("the connection broke before the end of the answer: {error}")))?;
+        let chunk = chunk.map_err(|error| {
+            Ending::Lost(format!("the connection broke before the end of the answer: {error}"))
+        })?;
         let Ok(chunk) = chunk.into_data() else { continue };
         if first.len() + rest.len() + chunk.len() > limits::REPLY_BYTES {
             return Err(Ending::Lost(format!("the answer is larger than {} bytes", limits::REPLY_BYTES)));
@@ -222,7 +226,8 @@ enum Content {
 
 impl Content {
     fn of(headers: &HeaderMap) -> Self {
-        let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let value =
+            headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let essence = value.split(';').next().unwrap_or_default().trim();
         if essence.eq_ignore_ascii_case("application/json") {
             Self::Json

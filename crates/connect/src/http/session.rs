@@ -25,9 +25,9 @@ impl Session {
 
     /// Adds what marks a request as one of this session.
     pub(crate) fn mark(&self, headers: &mut HeaderMap) {
-        headers.insert(MCP_PROTOCOL_VERSION, self.version.clone());
+        headers.insert(&MCP_PROTOCOL_VERSION, self.version.clone());
         if let Some(id) = &self.id {
-            headers.insert(MCP_SESSION_ID, id.clone());
+            headers.insert(&MCP_SESSION_ID, id.clone());
         }
     }
 }

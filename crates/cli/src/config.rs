@@ -1,0 +1,173 @@
+//! `placet.toml`: read completely before anything is opened or bound.
+//! `config/file.rs` is what people type; here is what the program uses.
+
+mod connector;
+mod file;
+
+use std::{
+    net::SocketAddr,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use placet_connect::ConnectorConfig;
+use placet_domain::{GroupName, Person, PersonName, limits};
+use placet_policy::{FactType, PolicyConfig, PolicySource};
+
+pub(crate) use file::parse;
+
+/// A configuration that makes sense.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// Where agents connect.
+    pub(crate) listen: SocketAddr,
+    /// The address in tokens and messages.
+    pub(crate) public_url: String,
+    /// Further accepted `Host` values.
+    pub(crate) hosts: Vec<String>,
+    /// Further accepted `Origin` values.
+    pub(crate) origins: Vec<String>,
+    /// Largest accepted request body, bytes.
+    pub(crate) body_bytes: usize,
+    /// How long open calls may take to end when the program stops.
+    pub(crate) drain: Duration,
+    /// Policy files, as absolute paths or `*.cedar` patterns.
+    pub(crate) policy_files: Vec<PathBuf>,
+    /// Time zone, facts, and the policy side of the connectors.
+    pub(crate) policy: PolicyConfig,
+    /// The connection side of the connectors.
+    pub(crate) connectors: Vec<ConnectorConfig>,
+    /// How long an approval may be used.
+    pub(crate) approval_use: Duration,
+    /// The people of this deployment.
+    pub(crate) people: People,
+    /// Name of the ledger (C2SP origin).
+    pub(crate) origin: String,
+    /// Size of ledger segments, bytes.
+    pub(crate) segment_bytes: u64,
+}
+
+/// Why `placet.toml` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// It cannot be read.
+    #[error("{} cannot be read; `placet init` writes one that works", path.display())]
+    Read {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is not TOML, or has an unknown key.
+    #[error("{}: {message}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        message: String,
+    },
+    /// A value makes no sense.
+    #[error("{path}: `{key}`: {message}", path = path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// Why, and what would.
+        message: String,
+    },
+    /// A policy file cannot be read.
+    #[error("policy file {} cannot be read", path.display())]
+    Policy {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Config {
+    /// Reads and resolves a file.
+    pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        parse(path, &text)
+    }
+
+    /// Reads the policy files, in order of name.
+    pub(crate) fn policy_sources(&self) -> Result<Vec<PolicySource>, ConfigError> {
+        let mut files = Vec::new();
+        for pattern in &self.policy_files {
+            files.extend(expand(pattern)?);
+        }
+        files.sort();
+        files.dedup();
+        let read = |path: PathBuf| match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(PolicySource { name: path.display().to_string(), text }),
+            Err(source) => Err(ConfigError::Policy { path, source }),
+        };
+        files.into_iter().map(read).collect()
+    }
+}
+
+/// A file itself, or the files of a folder for a pattern that ends in `*.cedar`.
+fn expand(pattern: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+    if pattern.file_name().is_none_or(|name| name != "*.cedar") {
+        return Ok(vec![pattern.to_owned()]);
+    }
+    let folder = pattern.parent().unwrap_or(Path::new("."));
+    let failed = |source| ConfigError::Policy { path: folder.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "cedar") {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+/// The people that the operator declared.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct People {
+    people: Vec<(Arc<Person>, Option<u32>)>,
+}
+
+impl People {
+    pub(crate) fn declare(&mut self, name: PersonName, groups: Vec<GroupName>, uid: Option<u32>) {
+        self.people.push((Arc::new(Person { name, groups }), uid));
+    }
+
+    /// Who a user of this machine is.
+    pub(crate) fn of_uid(&self, uid: u32) -> Option<PersonName> {
+        self.people.iter().find(|(_, known)| *known == Some(uid)).map(|(person, _)| person.name.clone())
+    }
+}
+
+impl placet_engine::ports::People for People {
+    fn person(&self, name: &PersonName) -> Option<Arc<Person>> {
+        self.people.iter().find(|(person, _)| person.name == *name).map(|(person, _)| person.clone())
+    }
+}
+
+/// The user id of this process: the owner of a file it has just opened in `/proc`.
+pub(crate) fn own_uid() -> Option<u32> {
+    std::fs::metadata("/proc/self").ok().map(|metadata| metadata.uid())
+}
+
+fn fact_type(text: &str) -> Result<FactType, String> {
+    text.parse().map_err(|error: placet_policy::UnknownType| error.to_string())
+}
+
+/// Defaults of `placet.toml`.
+const LISTEN: &str = "127.0.0.1:7420";
+const DRAIN: Duration = Duration::from_secs(10);
+const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+const APPROVAL_USE: Duration = limits::APPROVAL_USE;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! The composition root: every part of a running Placet, in the order in which it is needed.
+
+use std::{
+    fs::{DirBuilder, File},
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use placet_connect::McpConnectors;
+use placet_control::{Control, ControlConfig};
+use placet_engine::{Engine, EngineConfig, Ports};
+use placet_gateway::{Gateway, GatewayConfig, GuardConfig};
+use placet_identity::Deployment;
+use placet_ledger::{Ledger, LedgerConfig, disk::RealDisk};
+use placet_store::{LedgerPort, SqliteStore};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+use crate::{
+    config::{Config, ConfigError},
+    failpoint, keys,
+    system::{LogNotifier, SystemClock, SystemEntropy},
+    telemetry,
+    upkeep,
+};
+
+/// A Placet that serves.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// Where agents connect.
+    pub(crate) address: SocketAddr,
+    /// Where operators connect.
+    pub(crate) socket: PathBuf,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    connectors: Arc<McpConnectors>,
+    store: SqliteStore,
+    ledger: Arc<Ledger>,
+}
+
+/// Why it does not serve.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}; choose another `gateway.listen` or stop what uses it")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The connectors.
+    #[error("the connectors cannot be used as configured")]
+    Connectors(#[from] placet_connect::ConfigError),
+    /// The home folder.
+    #[error("the home {} cannot be used", path.display())]
+    Home {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] keys::KeyError),
+    /// The ledger.
+    #[error("the ledger does not open")]
+    Ledger(#[from] placet_ledger::LedgerError),
+    /// Calls without an outcome could not be settled.
+    #[error("calls that a crash left open could not be recorded")]
+    Recovery(#[from] placet_engine::ports::LedgerUnavailable),
+    /// Another Placet uses the home.
+    #[error("another Placet runs in {}; stop it or choose another `--home`", path.display())]
+    Running {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The relational store.
+    #[error("the registry does not open")]
+    Store(#[from] placet_store::OpenError),
+    /// The stored state cannot be read.
+    #[error("the registry cannot be read")]
+    Read(#[from] placet_engine::ports::StoreError),
+}
+
+/// Puts the parts together and serves.
+pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeError> {
+    // The home: keys, registry and ledger of one node, used by one process.
+    let lock = prepare_home(home)?;
+    let entropy = Arc::new(SystemEntropy);
+    let tokens = keys::token_key(home, &*entropy)?;
+    let ledger_key = keys::ledger_key(home, &config.origin, &*entropy)?;
+
+    // Storage.
+    let store = SqliteStore::open(&home.join("placet.db")).await?;
+    let ledger_config = LedgerConfig {
+        segment_bytes: config.segment_bytes,
+        failpoint: failpoint::of_ledger(),
+        ..LedgerConfig::new(home.join("ledger"), config.origin.clone())
+    };
+    let opened = Ledger::open(ledger_config, ledger_key, Arc::new(RealDisk))?;
+    tracing::info!(recovery = ?opened.recovery, "the ledger is open");
+    let ledger = Arc::new(opened.ledger);
+
+    // The engine and its ports.
+    let connectors = Arc::new(McpConnectors::new(config.connectors.clone())?);
+    let ports = Ports {
+        clock: Arc::new(SystemClock::default()),
+        entropy,
+        people: Arc::new(config.people.clone()),
+        registry: store.registry(),
+        mandates: store.mandates(),
+        pins: store.pins(),
+        approvals: store.approvals(),
+        ledger: Arc::new(LedgerPort::new(ledger.clone())),
+        connectors: failpoint::around(connectors.clone()),
+        notifier: Arc::new(LogNotifier),
+    };
+    let deployment =
+        Deployment { issuer: config.public_url.clone(), audience: config.public_url.clone() };
+    let engine_config = EngineConfig {
+        deployment,
+        tokens,
+        policy: config.policy.clone(),
+        approval_use: config.approval_use,
+    };
+    let engine = Arc::new(Engine::new(engine_config, ports));
+
+    // What a crash left open is settled before anything new begins.
+    upkeep::settle(&engine, &store).await?;
+    engine.load_pins().await?;
+    upkeep::refresh_all(&engine, &config).await;
+    upkeep::reload(&engine, &config).await;
+
+    // The doors, last.
+    let (stop, stopped) = watch::channel(false);
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|source| ServeError::Bind { address: config.listen, source })?;
+    let address = listener.local_addr().unwrap_or(config.listen);
+    let socket = home.join("run/control.sock");
+    let tasks = open_doors(&engine, &config, listener, address, &socket, &stopped);
+    // The lock lives as long as the process.
+    std::mem::forget(lock);
+    Ok(Running { address, socket, stop, tasks, connectors, store, ledger })
+}
+
+fn open_doors(
+    engine: &Arc<Engine>,
+    config: &Config,
+    listener: TcpListener,
+    address: SocketAddr,
+    socket: &Path,
+    stopped: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let guard = GuardConfig {
+        body_bytes: config.body_bytes,
+        hosts: config.hosts.clone(),
+        origins: config.origins.clone(),
+    };
+    let gateway_config = GatewayConfig { guard, metrics: telemetry::metrics(), drain: config.drain };
+    let gateway = Gateway::new(engine.clone(), gateway_config, address);
+    let people = config.people.clone();
+    let reload = upkeep::reloader(engine.clone(), config.clone());
+    let control = Control::new(
+        engine.clone(),
+        ControlConfig {
+            socket: socket.to_owned(),
+            people: Arc::new(move |uid| people.of_uid(uid)),
+            connectors: config.connectors.iter().map(|connector| connector.name.clone()).collect(),
+            reload,
+        },
+    );
+    let control_stop = wait(stopped.clone());
+    vec![
+        tokio::spawn(gateway.serve(listener, wait(stopped.clone()))),
+        tokio::spawn(async move {
+            if let Err(error) = control.serve(control_stop).await {
+                tracing::error!(%error, "the control API has ended");
+            }
+        }),
+        tokio::spawn(upkeep::watch_tools(engine.clone(), config.clone(), wait(stopped.clone()))),
+        tokio::spawn(upkeep::watch_policies(engine.clone(), config.clone(), wait(stopped.clone()))),
+    ]
+}
+
+impl Running {
+    /// Lets open calls end, then closes everything.
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(true);
+        for task in self.tasks {
+            let _ = task.await;
+        }
+        self.connectors.shutdown().await;
+        self.store.close().await;
+        // The writer drains its queue when the last handle goes.
+        drop(self.ledger);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn wait(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+fn prepare_home(home: &Path) -> Result<File, ServeError> {
+    let failed = |source| ServeError::Home { path: home.to_owned(), source };
+    for folder in [home.to_owned(), home.join("keys"), home.join("run"), home.join("ledger")] {
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
+    }
+    let lock = File::create(home.join("run/lock")).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(_) => Err(ServeError::Running { path: home.to_owned() }),
+    }
+}

@@ -1,0 +1,96 @@
+//! What goes on beside the calls: looking at tools for changes, at policy files, settling what a crash left open.
+
+use std::{sync::Arc, time::Duration};
+
+use placet_engine::{Engine, ports::LedgerUnavailable};
+use placet_policy::PolicySource;
+use placet_store::SqliteStore;
+
+use crate::config::Config;
+
+/// How often tool definitions are compared with their pins.
+const LOOK_AT_TOOLS: Duration = Duration::from_secs(30);
+/// How soon an upstream that was not there is asked again.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// How often policy files are compared with what is in force.
+const LOOK_AT_POLICIES: Duration = Duration::from_secs(1);
+/// Leaves below this mark have their outcomes.
+const SETTLED: &str = "ledger_settled_below";
+
+/// Records `unknown` for the calls that a crash left open.
+pub(crate) async fn settle(engine: &Engine, store: &SqliteStore) -> Result<(), LedgerUnavailable> {
+    let unreadable = |error: placet_engine::ports::StoreError| LedgerUnavailable { reason: error.to_string() };
+    let from = store.mark(SETTLED).await.map_err(unreadable)?.unwrap_or(0);
+    let settled = engine.settle_open_calls(u64::try_from(from).unwrap_or(0)).await?;
+    if settled.unknown > 0 {
+        tracing::warn!(calls = settled.unknown, "calls had no outcome when the program stopped: recorded as unknown");
+    }
+    store.set_mark(SETTLED, i64::try_from(settled.below).unwrap_or(0)).await.map_err(unreadable)
+}
+
+/// Compares the tools of every connector with their pins.
+pub(crate) async fn refresh_all(engine: &Engine, config: &Config) -> bool {
+    let mut all = true;
+    for connector in &config.connectors {
+        if let Err(refusal) = engine.refresh(&connector.name).await {
+            all = false;
+            tracing::warn!(connector = %connector.name, why = %refusal.why, "the tools could not be looked at");
+        }
+    }
+    all
+}
+
+/// Keeps looking at the tools.
+pub(crate) async fn watch_tools(engine: Arc<Engine>, config: Config, stop: impl Future<Output = ()>) {
+    let watching = async {
+        let mut all = true;
+        loop {
+            tokio::time::sleep(if all { LOOK_AT_TOOLS } else { LOOK_AGAIN }).await;
+            all = refresh_all(&engine, &config).await;
+        }
+    };
+    tokio::select! { () = watching => {}, () = stop => {} }
+}
+
+/// Puts the policy files in force; a bad set keeps the old one and says so.
+pub(crate) async fn reload(engine: &Engine, config: &Config) -> Option<Vec<PolicySource>> {
+    let sources = match config.policy_sources() {
+        Ok(sources) => sources,
+        Err(error) => {
+            tracing::error!(%error, "the policies stay as they were");
+            return None;
+        }
+    };
+    if let Err(error) = engine.reload(sources.clone(), None).await {
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        tracing::error!(%error, cause, "the policies stay as they were");
+    }
+    Some(sources)
+}
+
+/// Keeps looking at the policy files.
+pub(crate) async fn watch_policies(engine: Arc<Engine>, config: Config, stop: impl Future<Output = ()>) {
+    let watching = async {
+        let mut known = config.policy_sources().ok();
+        loop {
+            tokio::time::sleep(LOOK_AT_POLICIES).await;
+            let today = config.policy_sources().ok();
+            if today != known {
+                known = reload(&engine, &config).await.or(today);
+            }
+        }
+    };
+    tokio::select! { () = watching => {}, () = stop => {} }
+}
+
+/// Reloads on request of an operator.
+pub(crate) fn reloader(engine: Arc<Engine>, config: Config) -> placet_control::Reload {
+    Arc::new(move |by| {
+        let (engine, config) = (engine.clone(), config.clone());
+        Box::pin(async move {
+            let sources =
+                config.policy_sources().map_err(|error| placet_control::ReloadFailure::Read(error.to_string()))?;
+            Ok(engine.reload(sources, Some(&by)).await?)
+        })
+    })
+}

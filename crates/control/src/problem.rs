@@ -1,0 +1,234 @@
+//! What a caller is told when a request is not done: RFC 9457 problem details with a sentence and a next step.
+//! Errors of the engine become problems here and nowhere else, by who is at fault.
+
+use std::error::Error;
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use placet_domain::{Code, Refusal};
+use placet_engine::{AnswerError, RegisterError, StartError};
+use serde::Serialize;
+
+use crate::policies::FindingView;
+
+/// Who is at fault, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The state it is about has moved on.
+    Conflict,
+    /// The person may not do it.
+    Forbidden,
+    /// The request is not acceptable.
+    Invalid,
+    /// The route does not take this method.
+    Method,
+    /// There is no such thing.
+    NotFound,
+    /// The policy files have faults.
+    Policies,
+    /// The caller is no declared person.
+    Stranger,
+    /// The body is larger than the limit.
+    TooLarge,
+    /// We could not do our part.
+    Unavailable,
+    /// An upstream did not do its part.
+    Upstream,
+}
+
+impl Fault {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::Forbidden | Self::Stranger => StatusCode::FORBIDDEN,
+            Self::Invalid => StatusCode::BAD_REQUEST,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Policies => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Upstream => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    fn slug(self) -> &'static str {
+        match self {
+            Self::Conflict => "conflict",
+            Self::Forbidden => "forbidden",
+            Self::Invalid => "invalid",
+            Self::Method => "method",
+            Self::NotFound => "not-found",
+            Self::Policies => "policies",
+            Self::Stranger => "stranger",
+            Self::TooLarge => "too-large",
+            Self::Unavailable => "unavailable",
+            Self::Upstream => "upstream",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Conflict => "not possible any more",
+            Self::Forbidden => "not allowed",
+            Self::Invalid => "request not accepted",
+            Self::Method => "method not accepted",
+            Self::NotFound => "not found",
+            Self::Policies => "policies not accepted",
+            Self::Stranger => "not a declared person",
+            Self::TooLarge => "request too large",
+            Self::Unavailable => "not possible at the moment",
+            Self::Upstream => "connector not reachable",
+        }
+    }
+}
+
+/// A request that was not done.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    fault: Fault,
+    code: Option<Code>,
+    why: String,
+    next: String,
+    findings: Vec<FindingView>,
+}
+
+#[derive(Serialize)]
+struct Details<'a> {
+    schema: &'static str,
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    next: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    findings: &'a [FindingView],
+}
+
+impl Problem {
+    pub(crate) fn new(fault: Fault, why: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { fault, code: None, why: why.into(), next: next.into(), findings: Vec::new() }
+    }
+
+    pub(crate) fn with_findings(mut self, findings: Vec<FindingView>) -> Self {
+        self.findings = findings;
+        self
+    }
+
+    pub(crate) fn unavailable(error: &dyn Error) -> Self {
+        Self::new(Fault::Unavailable, causes(error), "run `placet doctor`, mend what it names, and try again")
+    }
+}
+
+/// An error and its causes, in one line.
+pub(crate) fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        cause = source.source();
+    }
+    text
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.fault.status();
+        let details = Details {
+            schema: "placet/v1/problem",
+            r#type: format!("https://placet.dev/problems/{}", self.fault.slug()),
+            title: self.fault.title(),
+            status: status.as_u16(),
+            detail: &self.why,
+            next: &self.next,
+            code: self.code.map(|code| code.to_string()),
+            findings: &self.findings,
+        };
+        let mut response = (status, axum::Json(details)).into_response();
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}
+
+impl From<RegisterError> for Problem {
+    fn from(error: RegisterError) -> Self {
+        match &error {
+            RegisterError::Ledger(_) | RegisterError::Store(_) => Self::unavailable(&error),
+            RegisterError::Purpose => Self::new(
+                Fault::Invalid,
+                error.to_string(),
+                "say what the agent is for, in its owner's words",
+            ),
+            RegisterError::Taken(_) => Self::new(
+                Fault::Conflict,
+                error.to_string(),
+                "choose another name; `placet agent list` shows all",
+            ),
+            RegisterError::UnknownOwner(_) => {
+                Self::new(Fault::Invalid, error.to_string(), "declare the owner, or name a declared person")
+            }
+        }
+    }
+}
+
+impl From<StartError> for Problem {
+    fn from(error: StartError) -> Self {
+        match &error {
+            StartError::Issue(_) | StartError::Ledger(_) | StartError::Store(_) => Self::unavailable(&error),
+            StartError::Fact(_) => Self::new(
+                Fault::Invalid,
+                error.to_string(),
+                "declare the fact, or send it with its declared type",
+            ),
+            StartError::Life => {
+                Self::new(Fault::Invalid, error.to_string(), "ask for a shorter life, say `--ttl 15m`")
+            }
+            StartError::UnknownAgent(_) => Self::new(
+                Fault::NotFound,
+                error.to_string(),
+                "register it first; `placet agent list` shows all",
+            ),
+            StartError::UnknownPerson(_) => {
+                Self::new(Fault::Invalid, error.to_string(), "declare the person, or name a declared one")
+            }
+        }
+    }
+}
+
+impl From<AnswerError> for Problem {
+    fn from(error: AnswerError) -> Self {
+        match &error {
+            AnswerError::Closed(id) => {
+                let next =
+                    format!("see `placet approval show {id}`; the agent asks anew when it calls again");
+                Self::new(Fault::Conflict, error.to_string(), next)
+            }
+            AnswerError::Ledger(_) | AnswerError::Store(_) => Self::unavailable(&error),
+            AnswerError::NotAllowed { .. } => Self::new(
+                Fault::Forbidden,
+                error.to_string(),
+                "ask a member of the approver groups to answer",
+            ),
+            AnswerError::Unknown(_) => {
+                Self::new(Fault::NotFound, error.to_string(), "see the open ones with `placet approval list`")
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    /// Refusals that the engine gives to operators: a store, the ledger or a connector could not do its part.
+    fn from(refusal: Refusal) -> Self {
+        let fault = match refusal.code {
+            Code::ToolUnreachable => Fault::Upstream,
+            _ => Fault::Unavailable,
+        };
+        Self { fault, code: Some(refusal.code), why: refusal.why, next: refusal.next, findings: Vec::new() }
+    }
+}

@@ -1,0 +1,242 @@
+//! The world: an engine between agents and upstream systems, all of it in memory and under the test's control.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use placet_domain::{
+    AgentName, Approval, ApprovalId, Json, Mandate, Object, Tier, Timestamp, ToolDefinition, limits,
+};
+use placet_engine::{AnswerError, AnswerRequest, Engine, EngineConfig, Ports};
+use placet_identity::{Deployment, TokenKey};
+use placet_policy::{ConnectorModel, FactType, PolicyConfig, PolicySource, ResourceBinding};
+
+use crate::{
+    Failpoints, FakeClock, FakeConnectors, FakeNotifier, FakePeople, MemoryApprovals, MemoryLedger,
+    MemoryMandates, MemoryPins, MemoryRegistry, Run, SeededEntropy, Sent, actor::OWNER,
+};
+
+/// An engine and everything around it.
+#[expect(missing_debug_implementations, reason = "ports are trait objects and have nothing to show")]
+pub struct World {
+    /// The engine under test.
+    pub engine: Arc<Engine>,
+    /// The ports it has, for tests that put together another engine: a restart.
+    pub ports: Ports,
+    /// Time.
+    pub clock: Arc<FakeClock>,
+    /// What fails.
+    pub failpoints: Arc<Failpoints>,
+    /// The log of receipts.
+    pub ledger: Arc<MemoryLedger>,
+    /// The upstream systems.
+    pub connectors: Arc<FakeConnectors>,
+    /// The directory.
+    pub people: Arc<FakePeople>,
+    /// Whom questions were brought to.
+    pub notifier: Arc<FakeNotifier>,
+    policy: PolicyConfig,
+    policies: Vec<PolicySource>,
+}
+
+/// A world that is being put together. It has one person, `ana`, in no group.
+#[derive(Debug)]
+pub struct WorldBuilder {
+    people: FakePeople,
+    connectors: FakeConnectors,
+    failpoints: Arc<Failpoints>,
+    policy: PolicyConfig,
+    policies: Vec<PolicySource>,
+}
+
+impl World {
+    /// Begins a world.
+    #[must_use]
+    #[expect(clippy::new_ret_no_self, reason = "a world begins as its builder; tests read better so")]
+    pub fn new() -> WorldBuilder {
+        let failpoints = Arc::<Failpoints>::default();
+        let people = FakePeople::default();
+        people.add(OWNER, &[]);
+        WorldBuilder {
+            people,
+            connectors: FakeConnectors::new(failpoints.clone()),
+            failpoints,
+            policy: PolicyConfig::default(),
+            policies: Vec::new(),
+        }
+    }
+
+    /// A run of an agent, registered at its first run with tier 2 and owner `ana`.
+    ///
+    /// # Panics
+    /// If it is not a name.
+    #[must_use]
+    pub fn agent(&self, name: &str) -> Run {
+        let agent: AgentName = name.parse().unwrap();
+        let (mandate, life) = (Mandate::default(), limits::INSTANCE_LIFE_DEFAULT);
+        Run { engine: self.engine.clone(), agent, tier: Tier::Two, groups: vec![], mandate, life }
+    }
+
+    /// A person approves.
+    ///
+    /// # Errors
+    /// Those of [`Engine::answer`].
+    pub async fn approve(&self, id: ApprovalId, by: &str) -> Result<Approval, AnswerError> {
+        self.answer(id, by, true).await
+    }
+
+    /// A person denies.
+    ///
+    /// # Errors
+    /// Those of [`Engine::answer`].
+    pub async fn deny(&self, id: ApprovalId, by: &str) -> Result<Approval, AnswerError> {
+        self.answer(id, by, false).await
+    }
+
+    async fn answer(&self, id: ApprovalId, by: &str, approve: bool) -> Result<Approval, AnswerError> {
+        let rationale = "as discussed".to_owned();
+        self.engine.answer(AnswerRequest { id, approve, by: by.parse().unwrap(), rationale }).await
+    }
+
+    /// Receipts of a kind, in order: `decision`, `outcome`, `approval`, `agent`, `instance`, `revocation`, `policy`,
+    /// `pin`.
+    #[must_use]
+    pub fn receipts(&self, kind: &str) -> Vec<Json> {
+        let is = |receipt: &Json| receipt.member("kind").and_then(Json::as_str) == Some(kind);
+        self.ledger.receipts().into_iter().filter(is).collect()
+    }
+
+    /// The upstreams' own log.
+    #[must_use]
+    pub fn sent(&self) -> Vec<Sent> {
+        self.connectors.sent()
+    }
+
+    /// Another engine over the same ports, started as the program starts: what a restart leaves.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn restart(&mut self) {
+        self.engine = start(&self.ports, &self.policy, &self.policies).await;
+    }
+}
+
+impl WorldBuilder {
+    /// Adds a person.
+    #[must_use]
+    pub fn person(self, name: &str, groups: &[&str]) -> Self {
+        self.people.add(name, groups);
+        self
+    }
+
+    /// Adds a tool: `tool("crm.update_deal", r#"{"type":"object", …}"#)`, with its input schema.
+    #[must_use]
+    pub fn tool(mut self, operation: &str, input_schema: &str) -> Self {
+        let (connector, name) = operation.split_once('.').expect("`connector.tool`");
+        self.connector(connector);
+        self.connectors.show_tool(connector, definition(name, input_schema));
+        self
+    }
+
+    /// Puts a tool into action groups, instead of those its annotations give.
+    #[must_use]
+    pub fn groups(mut self, operation: &str, groups: &[&str]) -> Self {
+        let (connector, name) = operation.split_once('.').expect("`connector.tool`");
+        let groups = groups.iter().map(|&group| group.to_owned()).collect();
+        self.connector(connector).groups.insert(name.parse().unwrap(), groups);
+        self
+    }
+
+    /// Says that an argument of some tools of a connector names a resource.
+    #[must_use]
+    pub fn binding(mut self, connector: &str, binding: ResourceBinding) -> Self {
+        self.connector(connector).bindings.push(binding);
+        self
+    }
+
+    /// Declares a mandate fact.
+    #[must_use]
+    pub fn mandate_fact(mut self, name: &str, kind: FactType) -> Self {
+        self.policy.facts.insert(name.to_owned(), kind);
+        self
+    }
+
+    /// Adds policies.
+    #[must_use]
+    pub fn policies(mut self, text: &str) -> Self {
+        let name = format!("policies-{}.cedar", self.policies.len());
+        self.policies.push(PolicySource { name, text: text.to_owned() });
+        self
+    }
+
+    /// Puts the world together and starts its engine: tools are pinned as first seen, policies are in force.
+    ///
+    /// # Panics
+    /// If a policy does not load; the message is the finding.
+    pub async fn open(self) -> World {
+        let Self { people, connectors, failpoints, policy, policies } = self;
+        let (people, connectors, notifier) =
+            (Arc::new(people), Arc::new(connectors), Arc::<FakeNotifier>::default());
+        let clock = Arc::new(FakeClock::at(EVENING));
+        let ledger = Arc::new(MemoryLedger::new(failpoints.clone()));
+        let ports = Ports {
+            clock: clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(1)),
+            people: people.clone(),
+            registry: Arc::new(MemoryRegistry::new(failpoints.clone())),
+            mandates: Arc::new(MemoryMandates::new(failpoints.clone())),
+            pins: Arc::new(MemoryPins::new(failpoints.clone())),
+            approvals: Arc::new(MemoryApprovals::new(failpoints.clone())),
+            ledger: ledger.clone(),
+            connectors: connectors.clone(),
+            notifier: notifier.clone(),
+        };
+        let engine = start(&ports, &policy, &policies).await;
+        World { engine, ports, clock, failpoints, ledger, connectors, people, notifier, policy, policies }
+    }
+
+    fn connector(&mut self, name: &str) -> &mut ConnectorModel {
+        let name = name.parse().unwrap();
+        let models = &mut self.policy.connectors;
+        let place = models.iter().position(|model| model.name == name).unwrap_or_else(|| {
+            models.push(ConnectorModel { name, tools: vec![], groups: BTreeMap::new(), bindings: vec![] });
+            models.len() - 1
+        });
+        models.get_mut(place).expect("it was just found or added")
+    }
+}
+
+async fn start(ports: &Ports, policy: &PolicyConfig, policies: &[PolicySource]) -> Arc<Engine> {
+    let config = EngineConfig {
+        deployment: Deployment {
+            issuer: "https://placet.example".to_owned(),
+            audience: "https://placet.example/mcp".to_owned(),
+        },
+        tokens: TokenKey::from_seed(&[7; 32]).expect("a key"),
+        policy: policy.clone(),
+        approval_use: limits::APPROVAL_USE,
+    };
+    let engine = Arc::new(Engine::new(config, ports.clone()));
+    engine.load_pins().await.expect("pins are read");
+    for connector in &policy.connectors {
+        engine.refresh(&connector.name).await.expect("tools are seen");
+    }
+    engine.settle_open_calls(0).await.expect("open calls are settled");
+    if !policies.is_empty()
+        && let Err(error) = engine.reload(policies.to_vec(), None).await
+    {
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        panic!("the policies do not load: {cause}");
+    }
+    engine
+}
+
+fn definition(name: &str, input_schema: &str) -> ToolDefinition {
+    let schema = Json::parse(input_schema.as_bytes()).expect("the schema is strict JSON");
+    let definition = Object::new()
+        .with("name", name)
+        .with("description", format!("tool {name}"))
+        .with("inputSchema", schema);
+    ToolDefinition { name: name.parse().unwrap(), definition: Json::Object(definition) }
+}
+
+/// Saturday, 2026-11-21T22:26:40Z.
+const EVENING: Timestamp = Timestamp::from_micros(1_795_300_000_000_000);
