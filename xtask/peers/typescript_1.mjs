@@ -31,6 +31,7 @@ await run(async (target) => {
   return {
     client,
     call: (params, options) => client.callTool(params, undefined, options),
-    revision: () => transport.protocolVersion ?? null,
+    // Its transports know the revision, not all of them tell it.
+    revision: () => null,
   };
 });

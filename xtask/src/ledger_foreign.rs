@@ -17,11 +17,16 @@ use crate::{
     process, tree,
 };
 
+mod forge;
+
 /// How long a verifier may take.
 const VERIFY: Duration = Duration::from_secs(60);
 /// What a verifier answers to a sound ledger, and to any other.
 const SOUND: i32 = 0;
 const UNSOUND: i32 = 6;
+
+/// What the receipts of the calls hold.
+const TOOL: &[u8] = b"get_deal";
 
 /// A ledger to judge, what is wrong with it, and what both have to say.
 struct Case {
@@ -102,6 +107,7 @@ fn cases(sound: &Path, earlier: PathBuf, folder: &Path) -> Result<Vec<Case>, Fai
         segment.get_mut(at).into_iter().for_each(|byte| *byte ^= 1);
         Ok(())
     })?;
+    let forged = touched(sound, &folder.join("forged"), |segment| forge::a_receipt(segment))?;
     let cut = touched(sound, &folder.join("cut"), |segment| {
         let end = segment.iter().rposition(|byte| *byte != 0).unwrap_or_default();
         segment.truncate(end.saturating_sub(40));
@@ -112,6 +118,7 @@ fn cases(sound: &Path, earlier: PathBuf, folder: &Path) -> Result<Vec<Case>, Fai
         case("as it is", sound.to_path_buf(), false, SOUND),
         case("as it is, with its checkpoint", sound.to_path_buf(), true, SOUND),
         case("one bit flipped", flipped, false, UNSOUND),
+        case("a receipt changed, with a fitting checksum", forged, false, UNSOUND),
         case("cut within the last frame", cut, false, UNSOUND),
         case("an earlier copy put back, alone", earlier.clone(), false, SOUND),
         case("an earlier copy put back, with the later checkpoint", earlier, true, UNSOUND),

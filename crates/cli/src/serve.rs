@@ -58,6 +58,9 @@ pub(crate) enum ServeError {
     /// The connectors.
     #[error("the connectors cannot be used as configured")]
     Connectors(#[from] placet_connect::ConfigError),
+    /// The control socket.
+    #[error(transparent)]
+    Control(#[from] placet_control::ControlError),
     /// The home folder.
     #[error("the home {} cannot be used", path.display())]
     Home {
@@ -146,20 +149,7 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
         .map_err(|source| ServeError::Bind { address: config.listen, source })?;
     let address = listener.local_addr().unwrap_or(config.listen);
     let socket = home.join("run/control.sock");
-    let tasks = open_doors(&engine, &config, listener, address, &socket, &stopped);
-    // The lock lives as long as the process.
-    std::mem::forget(lock);
-    Ok(Running { address, socket, stop, tasks, connectors, store, ledger })
-}
-
-fn open_doors(
-    engine: &Arc<Engine>,
-    config: &Config,
-    listener: TcpListener,
-    address: SocketAddr,
-    socket: &Path,
-    stopped: &watch::Receiver<bool>,
-) -> Vec<JoinHandle<()>> {
+    let control = control(&engine, &config, &socket).bind().await?;
     let guard = GuardConfig {
         body_bytes: config.body_bytes,
         hosts: config.hosts.clone(),
@@ -167,19 +157,8 @@ fn open_doors(
     };
     let gateway_config = GatewayConfig { guard, metrics: telemetry::metrics(), drain: config.drain };
     let gateway = Gateway::new(engine.clone(), gateway_config, address);
-    let people = config.people.clone();
-    let reload = upkeep::reloader(engine.clone(), config.clone());
-    let control = Control::new(
-        engine.clone(),
-        ControlConfig {
-            socket: socket.to_owned(),
-            people: Arc::new(move |uid| people.of_uid(uid)),
-            connectors: config.connectors.iter().map(|connector| connector.name.clone()).collect(),
-            reload,
-        },
-    );
     let control_stop = wait(stopped.clone());
-    vec![
+    let tasks = vec![
         tokio::spawn(gateway.serve(listener, wait(stopped.clone()))),
         tokio::spawn(async move {
             if let Err(error) = control.serve(control_stop).await {
@@ -187,8 +166,24 @@ fn open_doors(
             }
         }),
         tokio::spawn(upkeep::watch_tools(engine.clone(), config.clone(), wait(stopped.clone()))),
-        tokio::spawn(upkeep::watch_policies(engine.clone(), config.clone(), wait(stopped.clone()))),
-    ]
+        tokio::spawn(upkeep::watch_policies(engine, config, wait(stopped))),
+    ];
+    // The lock lives as long as the process.
+    std::mem::forget(lock);
+    Ok(Running { address, socket, stop, tasks, connectors, store, ledger })
+}
+
+fn control(engine: &Arc<Engine>, config: &Config, socket: &Path) -> Control {
+    let people = config.people.clone();
+    Control::new(
+        engine.clone(),
+        ControlConfig {
+            socket: socket.to_owned(),
+            people: Arc::new(move |uid| people.of_uid(uid)),
+            connectors: config.connectors.iter().map(|connector| connector.name.clone()).collect(),
+            reload: upkeep::reloader(engine.clone(), config.clone()),
+        },
+    )
 }
 
 impl Running {

@@ -42,16 +42,16 @@ pub(crate) struct Connector {
 #[derive(Debug)]
 pub(crate) enum Way {
     /// Streamable HTTP.
-    Http(Http),
+    Http(Box<Http>),
     /// A child process.
-    Stdio(Stdio),
+    Stdio(Box<Stdio>),
 }
 
 impl Connector {
     pub(crate) fn new(config: &ConnectorConfig, handles: Handles) -> Result<Self, ConfigError> {
         let transport = match &config.transport {
-            Transport::Http { url } => Way::Http(Http::new(config, url, handles)?),
-            Transport::Stdio { .. } => Way::Stdio(Stdio::new(config, handles)?),
+            Transport::Http { url } => Way::Http(Box::new(Http::new(config, url, handles)?)),
+            Transport::Stdio { .. } => Way::Stdio(Box::new(Stdio::new(config, handles)?)),
         };
         Ok(Self { transport, house: House::default(), deadline: config.deadline })
     }
@@ -150,16 +150,11 @@ impl Way {
         }
     }
 
-    /// Opens the gateway's own session.
-    pub(crate) async fn open_house(&self, params: &Object) -> Result<(Passed, Link), ConnectError> {
+    /// Ends what only a question about the stateless era has started.
+    pub(crate) async fn rest(&self) {
         match self {
-            Self::Http(http) => {
-                let passed = http.open(params, Outlet::Nowhere).await?;
-                // Without a session there is an error to read, and the link is not used.
-                let link = passed.session.map_or(Link::Stateless, Link::Session);
-                Ok((passed, link))
-            }
-            Self::Stdio(stdio) => Ok((stdio.open_shared(params).await?, Link::Stateless)),
+            Self::Http(_) => {}
+            Self::Stdio(stdio) => stdio.rest().await,
         }
     }
 

@@ -152,7 +152,10 @@ impl House {
         }
         let opened = Arc::new(match discover(way).await? {
             Some(opened) => opened,
-            None => initialize(way).await?,
+            None => {
+                way.rest().await;
+                initialize(way).await?
+            }
         });
         *open = Some(Arc::clone(&opened));
         Ok(opened)
@@ -184,11 +187,12 @@ async fn initialize(way: &Way) -> Result<Open, ConnectError> {
         .with("protocolVersion", SessionVersion::V2025_11_25.version())
         .with("capabilities", Object::new())
         .with("clientInfo", client_info());
-    let opening = way.open_house(&params);
-    let (passed, link) = tokio::time::timeout(GREETING, opening)
+    let passed = tokio::time::timeout(GREETING, way.open(&params, Outlet::Nowhere))
         .await
         .map_err(|_late| ConnectError::Unreachable("no answer to `initialize`".to_owned()))??;
+    let session = passed.session;
     let result = parse(&answer(passed)?)?;
+    let link = Link::Session(session.ok_or_else(|| protocol("`initialize` opened no session"))?);
     let version = result.member("protocolVersion").and_then(Json::as_str).unwrap_or_default();
     let version: SessionVersion =
         version.parse().map_err(|error: placet_wire::UnsupportedVersion| protocol(error.to_string()))?;

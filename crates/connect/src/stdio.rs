@@ -1,5 +1,5 @@
 //! MCP over the standard streams of child processes. Commands come from the operator's file alone and no shell reads them.
-//! A session has a child of its own; stateless traffic and the gateway's own requests share one.
+//! A session, the gateway's own included, has a child of its own; all stateless traffic shares one.
 
 mod child;
 #[cfg(test)]
@@ -123,29 +123,14 @@ impl Stdio {
     /// Opens a session: a child of its own, and `initialize` as its first request.
     pub(crate) async fn open(&self, params: &Object, outlet: Outlet) -> Result<Passed, ConnectError> {
         let child = Child::start(&self.command, Sharing::OneClient).map_err(ConnectError::Unreachable)?;
-        let mut passed = self.initialize(&child, params, outlet).await?;
+        let link = Link::Stateless;
+        let ask =
+            Ask { method: "initialize", tool: None, params, link: &link, deadline: Some(self.deadline) };
+        let mut passed = self.ask_child(&child, ask, outlet).await.passed()?;
         if matches!(passed.answer, Some(Answered::Result(_))) {
             passed.session = Some(self.sessions.open(child));
         }
         Ok(passed)
-    }
-
-    /// Opens the shared child's session, for a server that knows sessions alone.
-    pub(crate) async fn open_shared(&self, params: &Object) -> Result<Passed, ConnectError> {
-        let child = self.shared().await.map_err(ConnectError::Unreachable)?;
-        self.initialize(&child, params, Outlet::Nowhere).await
-    }
-
-    async fn initialize(
-        &self,
-        child: &Child,
-        params: &Object,
-        outlet: Outlet,
-    ) -> Result<Passed, ConnectError> {
-        let link = Link::Stateless;
-        let ask =
-            Ask { method: "initialize", tool: None, params, link: &link, deadline: Some(self.deadline) };
-        self.ask_child(child, ask, outlet).await.passed()
     }
 
     /// Sends a notification; a cancellation under our id of the call it means.
@@ -188,6 +173,14 @@ impl Stdio {
     /// Ends a session and its child.
     pub(crate) async fn close(&self, handle: UpstreamSession) {
         if let Some(child) = self.sessions.forget(handle) {
+            child.stop().await;
+        }
+    }
+
+    /// Ends the shared child if nobody uses it: a server that knows sessions alone has no use for it.
+    pub(crate) async fn rest(&self) {
+        let mut shared = self.shared.lock().await;
+        if let Some(child) = shared.take_if(|child| child.is_idle()) {
             child.stop().await;
         }
     }

@@ -250,8 +250,8 @@ fn put_request(body: &mut Object, request: &AccessRequest) {
         body.set("facts", Digest::of(text.as_bytes()).to_string());
     }
     let mandate = Object::new()
-        .with_some("task", mandate.task.as_deref())
-        .with_some("ticket", mandate.ticket.as_deref())
+        .with_some("task", mandate.task.as_deref().map(clip))
+        .with_some("ticket", mandate.ticket.as_deref().map(clip))
         .with_some("on_behalf_of", mandate.on_behalf_of.as_ref().map(|person| person.as_str()));
     if !mandate.is_empty() {
         body.set("mandate", mandate);
@@ -261,7 +261,8 @@ fn put_request(body: &mut Object, request: &AccessRequest) {
 fn put_decision(body: &mut Object, decision: &Decision) {
     body.set("policy", decision.revision.to_string());
     body.set("risk", i64::from(decision.risk));
-    let reasons: Vec<&str> = decision.reasons.iter().map(|reason| reason.policy.as_str()).collect();
+    let reasons: Vec<&str> =
+        decision.reasons.iter().take(REASONS).map(|reason| reason.policy.as_str()).collect();
     body.set("reasons", reasons);
     match &decision.verdict {
         Verdict::Deny(DenyCause::Error(why)) => body.set("error", clip(why)),
@@ -300,6 +301,9 @@ fn approval_summary(approval: &Approval) -> Object {
         None => summary,
     }
 }
+
+/// Reasons a receipt names. More of them say nothing new, and a leaf is bounded.
+const REASONS: usize = 64;
 
 /// Receipts stay far below the largest leaf whatever a client sends.
 fn clip(text: &str) -> String {

@@ -1,7 +1,7 @@
 //! Approvals: evidence that lifts named gates for one exact call, once.
 //! The rule is idea 5 of ARCHITECTURE.md: decide again, never resume.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use placet_domain::{
     AccessRequest, Answer, Approval, ApprovalId, ApprovalReceipt, ApprovalState, CallDigest, Code, Decision,
@@ -254,8 +254,9 @@ fn waiting(approval: &Approval, now: Timestamp) -> Refusal {
             None => format!("`{}`", gate.policy),
         })
         .collect();
-    let approvers: Vec<&str> =
+    let approvers: BTreeSet<&str> =
         approval.gates.iter().flat_map(|gate| gate.approvers.iter().map(|group| group.as_str())).collect();
+    let approvers: Vec<&str> = approvers.into_iter().collect();
     let wait: Duration = approval.expires.since(now);
     let mut refusal =
         Refusal::new(Code::ApprovalRequired, format!("policy {} asks for a person", gates.join(", ")))

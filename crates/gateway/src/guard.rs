@@ -77,7 +77,8 @@ impl Guard {
             let why = "`Content-Encoding` is set";
             return Err(Turned::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Encoded, why));
         }
-        let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind =
+            headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
             let why = "`Content-Type` is not application/json";
             return Err(Turned::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Malformed, why));
@@ -124,8 +125,10 @@ mod tests {
         assert!(!admits("127.0.0.1", None));
         assert!(!admits("127.0.0.1:7420", Some("https://evil.example")));
         assert!(!admits("127.0.0.1:7420", Some("null")));
-        assert!(!Guard::new(GuardConfig { body_bytes: 1, hosts: vec![], origins: vec![] }, 1)
-            .admit(&HeaderMap::new())
-            .is_ok());
+        assert!(
+            !Guard::new(GuardConfig { body_bytes: 1, hosts: vec![], origins: vec![] }, 1)
+                .admit(&HeaderMap::new())
+                .is_ok()
+        );
     }
 }

@@ -36,9 +36,8 @@ impl Gateway {
                 let result = RawResult::parse(raw).map_err(|error| unreadable(error.to_string()))?;
                 let seen = list::tools(&result).map_err(|error| unreadable(error.to_string()))?;
                 self.engine.observe(connector, seen.tools).await?;
-                let shown = |name: &str| {
-                    name.parse().is_ok_and(|tool| self.engine.shows(caller, connector, &tool))
-                };
+                let shown =
+                    |name: &str| name.parse().is_ok_and(|tool| self.engine.shows(caller, connector, &tool));
                 let filtered =
                     list::filter(&result, shown, era).map_err(|error| unreadable(error.to_string()))?;
                 reply::result(&request.id, &filtered)

@@ -12,7 +12,8 @@ pub(crate) fn finished(connector: &ConnectorName, reply: &Reply, elapsed: Durati
         Reply::Refused { refusal, .. } => refusal.code.to_string(),
     };
     let connector = connector.to_string();
-    metrics::counter!("placet_calls_total", "connector" => connector.clone(), "result" => result).increment(1);
+    metrics::counter!("placet_calls_total", "connector" => connector.clone(), "result" => result)
+        .increment(1);
     metrics::histogram!("placet_call_seconds", "connector" => connector).record(elapsed.as_secs_f64());
 }
 

@@ -10,8 +10,8 @@ use placet_engine::{
     ports::{Answered, Link, Passed, Relay},
 };
 use placet_wire::{
-    Era, Id, Inbound, Lifecycle, MCP_SESSION_ID, Method, NotificationMethod, Request, SessionVersion, WireError, agree,
-    encode_response, era_of, reply,
+    Era, Id, Inbound, Lifecycle, MCP_SESSION_ID, Method, NotificationMethod, Request, SessionVersion,
+    WireError, agree, encode_response, era_of, reply,
 };
 use tokio::sync::mpsc;
 
@@ -60,7 +60,9 @@ impl Gateway {
         era: Era,
     ) -> Response<Body> {
         match inbound {
-            Inbound::Request(request) if matches!(request.method, Method::Lifecycle(Lifecycle::Initialize)) => {
+            Inbound::Request(request)
+                if matches!(request.method, Method::Lifecycle(Lifecycle::Initialize)) =>
+            {
                 self.initialize(place, caller, &request).await
             }
             Inbound::Request(request) => match self.link(place, caller, era) {
@@ -185,7 +187,12 @@ impl Gateway {
         }
     }
 
-    async fn initialize(self: &Arc<Self>, place: &Place<'_>, caller: &Caller, request: &Request) -> Response<Body> {
+    async fn initialize(
+        self: &Arc<Self>,
+        place: &Place<'_>,
+        caller: &Caller,
+        request: &Request,
+    ) -> Response<Body> {
         let passage = Passage {
             connector: place.connector.clone(),
             kind: PassageKind::Initialize(negotiable(&request.params)),
@@ -221,7 +228,11 @@ impl Gateway {
             _ => {
                 self.engine.ports().connectors.close(place.connector, upstream).await;
                 let why = format!("the instance has {} sessions open", limits::SESSIONS_PER_INSTANCE);
-                self.refused(place, &request.id, &Refusal::new(Code::UnknownSession, why).with_next("close some"))
+                self.refused(
+                    place,
+                    &request.id,
+                    &Refusal::new(Code::UnknownSession, why).with_next("close some"),
+                )
             }
         }
     }

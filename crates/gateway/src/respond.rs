@@ -32,14 +32,16 @@ pub(crate) fn problem(status: StatusCode, refusal: &Refusal) -> Response<Body> {
         .with("status", i64::from(status.as_u16()))
         .with("detail", refusal.to_string());
     let mut response = json(status, Json::Object(details).canonical().into());
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response
 }
 
 /// A refused credential: 401 with the challenge of RFC 6750.
-pub(crate) fn unauthenticated(id: Option<&Id>, refusal: &Refusal, receipt: Option<&Receipts>) -> Response<Body> {
+pub(crate) fn unauthenticated(
+    id: Option<&Id>,
+    refusal: &Refusal,
+    receipt: Option<&Receipts>,
+) -> Response<Body> {
     let receipt = receipt.map(Receipts::to_json);
     let mut response =
         json(StatusCode::UNAUTHORIZED, reply::refusal_of_method(id, refusal, receipt.as_ref()));

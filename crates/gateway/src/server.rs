@@ -102,7 +102,9 @@ impl Gateway {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path();
         match path.strip_prefix("/mcp/").map(str::parse::<ConnectorName>) {
-            Some(Ok(connector)) if self.engine.has_connector(&connector) => self.mcp(&connector, request).await,
+            Some(Ok(connector)) if self.engine.has_connector(&connector) => {
+                self.mcp(&connector, request).await
+            }
             Some(_) => {
                 let why = format!("{path:?} names no connector");
                 problem(StatusCode::NOT_FOUND, &Refusal::new(Code::UnknownConnector, why))
@@ -153,8 +155,10 @@ impl Gateway {
             return problem(StatusCode::NOT_FOUND, &Refusal::new(Code::UnknownSession, why));
         };
         let last = place.headers.get("last-event-id").and_then(|value| value.to_str().ok());
-        let passage =
-            Passage { connector: place.connector.clone(), kind: PassageKind::Listen(last.map(str::to_owned)) };
+        let passage = Passage {
+            connector: place.connector.clone(),
+            kind: PassageKind::Listen(last.map(str::to_owned)),
+        };
         let (relay, mut frames) = mpsc::channel::<RelayFrame>(limits::RELAY_FRAMES);
         let gateway = self.clone();
         let link = Link::Session(session.upstream);
@@ -173,7 +177,9 @@ impl Gateway {
         };
         let (events, response) = stream::open();
         tokio::spawn(async move {
-            if let Some(first) = first && events.frame(&first).await.is_err() {
+            if let Some(first) = first
+                && events.frame(&first).await.is_err()
+            {
                 return;
             }
             loop {

@@ -19,6 +19,8 @@ mod reader;
 mod recover;
 mod segment;
 mod verify;
+#[cfg(test)]
+mod world;
 mod writer;
 
 pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint, UnverifiedCheckpoint};

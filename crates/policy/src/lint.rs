@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use cedar_policy::{ActionConstraint, Effect, Policy};
+use cedar_policy_core::ast::Expr;
 use jiff::SignedDuration;
 use placet_domain::{Gate, GroupName, Obligation, PolicyId, Timestamp, limits};
 
-use crate::mentions::reads_only_the_caller;
+use crate::mentions::{children, reads_only_the_caller};
 use crate::rule::{Class, Head, Rule};
 
 const KNOWN: [&str; 12] = [
@@ -27,6 +28,10 @@ const KNOWN: [&str; 12] = [
 const ALL_KNOWN: &str = "use `id`, `reason`, `remedy`, `unless`, `approvers`, `timeout`, `fields`, `limit`, `key`, \
                          `owner`, `granted_by` or `expires`";
 
+/// Deepest condition, in levels of its syntax tree. Cedar's validator passes what is too deep for its stack without
+/// a word, so that has to be refused before.
+const LEVELS: usize = 128;
+
 /// What is wrong with a policy, and what to do about it.
 pub(crate) type Complaint = (String, String);
 
@@ -36,11 +41,17 @@ pub(crate) fn read(policy: &Policy) -> Result<(Rule, ActionConstraint), Vec<Comp
     for (key, _) in policy.annotations().filter(|(key, _)| !KNOWN.contains(key)) {
         complaints.push((format!("unknown annotation `@{key}`"), ALL_KNOWN.to_owned()));
     }
+    let inner: &cedar_policy_core::ast::Policy = policy.as_ref();
+    if inner.non_scope_constraints().is_some_and(is_too_deep) {
+        complaints.push((
+            format!("the condition is nested deeper than {LEVELS} levels"),
+            "split the policy, or write `[…].contains(x)` instead of a long chain".to_owned(),
+        ));
+    }
     let id = noted(read_id(policy), &mut complaints);
     let class = id.as_ref().and_then(|id| noted(read_class(policy, id), &mut complaints));
     match (id, class) {
         (Some(id), Some(class)) if complaints.is_empty() => {
-            let inner: &cedar_policy_core::ast::Policy = policy.as_ref();
             let condition = inner.non_scope_constraints_arc().cloned();
             let rule = Rule {
                 id,
@@ -56,6 +67,14 @@ pub(crate) fn read(policy: &Policy) -> Result<(Rule, ActionConstraint), Vec<Comp
         }
         _ => Err(complaints),
     }
+}
+
+fn is_too_deep(condition: &Expr) -> bool {
+    let mut level = vec![condition];
+    for _ in 0..LEVELS {
+        level = level.into_iter().flat_map(children).collect();
+    }
+    !level.is_empty()
 }
 
 fn noted<T>(result: Result<T, Complaint>, complaints: &mut Vec<Complaint>) -> Option<T> {

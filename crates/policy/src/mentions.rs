@@ -71,7 +71,8 @@ fn is_record(node: &Expr) -> bool {
     }
 }
 
-fn children(node: &Expr) -> Vec<&Expr> {
+/// The direct parts of an expression.
+pub(crate) fn children(node: &Expr) -> Vec<&Expr> {
     match node.expr_kind() {
         ExprKind::Lit(_) | ExprKind::Var(_) | ExprKind::Slot(_) | ExprKind::Unknown(_) => Vec::new(),
         ExprKind::If { test_expr, then_expr, else_expr } => vec![test_expr, then_expr, else_expr],

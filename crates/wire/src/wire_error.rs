@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use placet_domain::{Code, Json, Refusal};
 
-use crate::{Era, Id, SessionVersion, UnsupportedVersion, lookalike::cut, reply};
+use crate::{Era, Id, UnsupportedVersion, lookalike::cut, reply};
 
 /// JSON-RPC: the text is not JSON.
 pub(crate) const PARSE_ERROR: i64 = -32700;

@@ -91,9 +91,15 @@ fn plain_member((name, value): (&String, &Value)) -> Option<(String, Value)> {
     }
 }
 
-/// A list of tools, less those that the policy denies: the gateway does not show them.
+/// A list of tools as the gateway has to show it: without those that the policy denies, and nobody else's to cache.
 fn without_denied(value: &Value, label: &str) -> Value {
     let mut value = value.clone();
+    if label == "tools"
+        && let Some(list) = value.as_object_mut()
+        && list.contains_key("cacheScope")
+    {
+        list.insert("cacheScope".to_owned(), "private".into());
+    }
     if label == "tools"
         && let Some(tools) = value.get_mut("tools").and_then(Value::as_array_mut)
     {

@@ -109,6 +109,11 @@ impl Child {
         !*self.ended.borrow()
     }
 
+    /// Whether no request waits for an answer.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state.pending.newest().is_none()
+    }
+
     /// Waits for the answer to a request that is about to be written.
     pub(crate) fn register(&self, id: i64, outlet: &Outlet, progress_token: Option<String>) -> Waiting {
         self.state.pending.register(id, outlet, progress_token)

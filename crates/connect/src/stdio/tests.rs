@@ -16,6 +16,7 @@ use crate::{
 
 const CHILD: &str = "PLACET_TEST_CHILD";
 
+#[expect(clippy::exit, reason = "a child process ends as a process does")]
 /// Not a test: the child process, which is this test program started with [`CHILD`] set.
 #[test]
 fn the_child_of_the_other_tests() {
@@ -295,6 +296,9 @@ async fn the_gateway_asks_children_of_both_eras_in_its_own_name() {
         assert_eq!(connector.tools().await.unwrap().len(), 1);
         let facts = connector.facts(&"env".parse().unwrap(), Object::new()).await.unwrap();
         assert!(facts.member("names").is_some());
+        // A child that has died is replaced.
+        assert!(connector.facts(&"exit".parse().unwrap(), Object::new()).await.is_err());
+        assert!(connector.facts(&"env".parse().unwrap(), Object::new()).await.is_ok());
         connector.shutdown().await;
     }
 }

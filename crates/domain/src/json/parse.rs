@@ -181,6 +181,10 @@ impl<'de> Visitor<'de> for Value<'_> {
             return Ok(Json::Number(Number::Fraction(value)));
         }
         if value.abs() > limits::JSON_INTEGER as f64 {
+            // RFC 8785 writes doubles below 1e21 in digits, which would read back as an inexact integer.
+            if value.abs() < 1e21 {
+                return Err(self.inexact(value));
+            }
             self.notes.huge.set(true);
             return Ok(Json::Number(Number::Fraction(value)));
         }

@@ -21,6 +21,7 @@ fn ambiguous_texts_are_refused() {
         ("-9007199254740992", JsonFault::Inexact),
         ("12345678901234567890123", JsonFault::Inexact),
         ("9007199254740993.5", JsonFault::Inexact),
+        ("1e20", JsonFault::Inexact),
         (r#"["\"", 12345678901234567890123]"#, JsonFault::Inexact),
         ("1e400", JsonFault::Syntax),
         ("NaN", JsonFault::Syntax),

@@ -49,22 +49,47 @@ impl MemoryDisk {
     /// sector that was written and not synced. The disk itself goes on as if nothing had happened.
     #[must_use]
     pub fn after_power_loss(&self, mut survives: impl FnMut() -> bool) -> Self {
-        let names = lock(&self.names);
-        let chosen = if survives() { &names.current } else { &names.durable };
-        let after = Self::new();
-        let files = chosen.iter().map(|(path, file)| {
-            let mut content = lock(&file.content).clone();
-            for (offset, bytes) in std::mem::take(&mut content.pending) {
-                for (at, sector) in sectors(offset, &bytes) {
-                    if survives() {
-                        write(&mut content.durable, at, sector);
+        let names_survive = survives();
+        self.copy(
+            |names| if names_survive { &names.current } else { &names.durable },
+            |content| {
+                for (offset, bytes) in std::mem::take(&mut content.pending) {
+                    for (at, sector) in sectors(offset, &bytes) {
+                        if survives() {
+                            write(&mut content.durable, at, sector);
+                        }
                     }
                 }
-            }
-            content.current.clone_from(&content.durable);
-            let file =
-                MemoryFile { inode: file.inode, names: after.names.clone(), content: Mutex::new(content) };
-            (path.clone(), Arc::new(file))
+                content.current.clone_from(&content.durable);
+            },
+        )
+    }
+
+    /// A copy of this moment, unsynced writes included, to lose power on later.
+    #[must_use]
+    pub fn clone_now(&self) -> Self {
+        let copy = self.copy(|names| &names.current, |_| {});
+        let durable = lock(&self.names).durable.keys().cloned().collect::<Vec<_>>();
+        let mut names = lock(&copy.names);
+        let kept =
+            durable.into_iter().filter_map(|path| Some((path.clone(), names.current.get(&path)?.clone())));
+        names.durable = kept.collect();
+        drop(names);
+        copy
+    }
+
+    fn copy(
+        &self,
+        choose: impl FnOnce(&Names) -> &BTreeMap<PathBuf, Arc<MemoryFile>>,
+        mut change: impl FnMut(&mut Content),
+    ) -> Self {
+        let names = lock(&self.names);
+        let after = Self::new();
+        let files = choose(&names).iter().map(|(path, file)| {
+            let mut content = lock(&file.content).clone();
+            change(&mut content);
+            let (inode, names) = (file.inode, after.names.clone());
+            (path.clone(), Arc::new(MemoryFile { inode, names, content: Mutex::new(content) }))
         });
         let current: BTreeMap<_, _> = files.collect();
         *lock(&after.names) = Names { durable: current.clone(), current, created: names.created };
