@@ -30,6 +30,13 @@ const RUN: Duration = Duration::from_secs(120);
 /// The time stamp at the end of a scenario's folder, `-2026-11-22T00-49-13-090Z`.
 const STAMP: usize = 25;
 
+/// Checks that end otherwise through the gateway, and why that is right.
+const EXPECTED: [(&str, &str, &str); 1] = [(
+    "server-server-sse-multiple-streams",
+    "server-sse-streams-functional",
+    "the suite looks at streams of `tools/list`; the gateway answers it whole, because it filters the list",
+)];
+
 /// The results of one run: scenario, check, status. A check that comes twice is numbered.
 type Results = BTreeMap<(String, String), String>;
 
@@ -56,12 +63,19 @@ pub(crate) fn run() -> Result<(), Failure> {
     })?;
     forwarder.forward(place.address(), place.agent("conformance")?);
 
+    let through = format!("http://{address}/mcp/everything");
+    // The fixture has tools of one era only. The gateway's own first look was in the newer one; what appears
+    // later is in quarantine until the operator accepts it.
+    let first = ["--scenario", "tools-list", "--spec-version", "2025-11-25"];
+    suite(&node, &through, &first, &folder.join("first-look"))?;
+    place.accept("everything")?;
+
     let mut lost = 0;
     for set in SETS {
-        let alone =
-            suite(&node, &format!("http://{direct}/mcp"), set, &folder.join(format!("direct-{set}")))?;
-        let through = format!("http://{address}/mcp/everything");
-        let behind = suite(&node, &through, set, &folder.join(format!("gateway-{set}")))?;
+        let required = ["--requirements", set];
+        let alone = folder.join(format!("direct-{set}"));
+        let alone = suite(&node, &format!("http://{direct}/mcp"), &required, &alone)?;
+        let behind = suite(&node, &through, &required, &folder.join(format!("gateway-{set}")))?;
         lost += compare(set, &alone, &behind);
     }
     place.must(&["ledger", "verify"])?;
@@ -78,9 +92,9 @@ fn fixture(everything: &Path, log: &Path) -> Result<(Running, SocketAddr), Failu
     Ok((running, address))
 }
 
-fn suite(node: &Node, url: &str, set: &str, folder: &Path) -> Result<Results, Failure> {
+fn suite(node: &Node, url: &str, which: &[&str], folder: &Path) -> Result<Results, Failure> {
     let mut command = node.script(node.file(&format!("{SUITE}/dist/index.js")));
-    command.args(["server", "--url", url, "--requirements", set, "-o"]).arg(folder);
+    command.args(["server", "--url", url]).args(which).arg("-o").arg(folder);
     // The suite's exit code says whether all passed; here only the difference counts.
     process::finish(&mut command, &folder.with_extension("log"), RUN)?;
     let mut results = Results::new();
@@ -119,9 +133,17 @@ fn compare(set: &str, alone: &Results, behind: &Results) -> usize {
         }
         // Something that was fine and is not, or something bad that was not there.
         let costs = direct == "SUCCESS" || gateway == "FAILURE";
-        lost += usize::from(costs);
-        let mark = if costs { "LOST" } else { "    " };
-        println!("{mark} {set} {} / {}: directly {direct}, through the gateway {gateway}", key.0, key.1);
+        let reason = EXPECTED.iter().find(|(scenario, check, _)| (*scenario, *check) == (&*key.0, &*key.1));
+        let (mark, reason) = match (costs, reason) {
+            (true, Some((.., reason))) if gateway == "INFO" => ("    ", *reason),
+            (true, _) => ("LOST", ""),
+            (false, _) => ("    ", ""),
+        };
+        lost += usize::from(mark == "LOST");
+        println!(
+            "{mark} {set} {} / {}: directly {direct}, through the gateway {gateway} {reason}",
+            key.0, key.1
+        );
     }
     for (name, results) in [("directly", alone), ("gateway", behind)] {
         let scenarios: BTreeSet<_> = results.keys().map(|(scenario, _)| scenario).collect();

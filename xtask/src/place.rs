@@ -89,6 +89,11 @@ impl Place {
         Ok(started.output.trim().to_owned())
     }
 
+    /// Accepts the tools that a connector has shown since its first list: some servers show more to some clients.
+    pub(crate) fn accept(&self, connector: &str) -> Result<(), Failure> {
+        self.must(&["connector", "accept", connector]).map(|_| ())
+    }
+
     /// Runs a command of the binary here.
     pub(crate) fn run(&self, arguments: &[&str]) -> Result<Finished, Failure> {
         let log = self

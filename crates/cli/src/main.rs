@@ -1,12 +1,17 @@
 //! The one binary. Reads arguments, starts the parts, maps results to exit codes; it holds no logic.
 
+mod archive;
+mod client;
+mod command;
 mod config;
+mod context;
 mod demo;
 mod exit;
 mod failpoint;
 mod failure;
 mod init;
 mod keys;
+mod print;
 mod serve;
 mod system;
 mod telemetry;
@@ -18,7 +23,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::{exit::Exit, failure::Failure};
 
@@ -42,6 +47,8 @@ enum Command {
     Init(init::Init),
     /// Serve what placet.toml describes
     Up(Up),
+    #[command(flatten)]
+    Operate(command::Command),
     /// The CRM of the demo, as a program of its own
     #[command(hide = true)]
     ExampleCrm(ExampleCrm),
@@ -89,6 +96,7 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         }
         Command::Init(init) => init::run(&init),
         Command::Up(up) => serve_until_told(up).await,
+        Command::Operate(command) => command::run(command, Placet::command()).await,
         Command::ExampleCrm(crm) => example_crm(crm).await,
     }
 }

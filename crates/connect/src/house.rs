@@ -92,7 +92,10 @@ impl House {
 
     /// Who answers, and in which era. Asks anew.
     pub(crate) async fn probe(&self, way: &Way) -> Result<String, ConnectError> {
-        self.forget_and_close(way).await;
+        let open = self.open.lock().await.clone();
+        if let Some(open) = open {
+            self.discard(way, &open).await;
+        }
         let open = self.opened(way).await?;
         Ok(format!("{}, MCP {}", open.server, open.era))
     }
@@ -102,10 +105,10 @@ impl House {
         self.open.lock().await.take();
     }
 
-    async fn forget_and_close(&self, way: &Way) {
-        if let Some(open) = self.open.lock().await.take()
-            && let Link::Session(session) = open.link
-        {
+    /// Ends this link, unless another has taken its place.
+    async fn discard(&self, way: &Way, link: &Arc<Open>) {
+        let ended = self.open.lock().await.take_if(|open| Arc::ptr_eq(open, link));
+        if let Some(Link::Session(session)) = ended.map(|open| open.link.clone()) {
             way.close(session).await;
         }
     }
@@ -138,9 +141,9 @@ impl House {
         let params = if open.era.is_stateless() { with_meta(params) } else { params };
         let ask = Ask { method, tool, params: &params, link: &open.link, deadline: Some(deadline) };
         let passed = way.ask(ask, Outlet::Nowhere).await.passed();
-        // Whatever carries no plain answer may mean another server, another era or a lost session.
-        if !matches!(&passed, Ok(Passed { answer: Some(_), status: None, .. })) {
-            self.forget().await;
+        // A lost session, or an HTTP error, which may mean another server or another era. A slow answer means neither.
+        if matches!(&passed, Err(ConnectError::NoSession) | Ok(Passed { status: Some(_), .. })) {
+            self.discard(way, &open).await;
         }
         answer(passed?)
     }

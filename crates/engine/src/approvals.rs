@@ -96,8 +96,9 @@ impl Engine {
             Ok(Some(found)) if request.now < found.expires => match found.state.clone() {
                 ApprovalState::Approved(answer) => Evidence::Found(Approved { approval: found, answer }),
                 ApprovalState::Denied(answer) => {
-                    let refusal = Refusal::new(Code::ApprovalDenied, format!("{}: {}", answer.by, answer.rationale))
-                        .with_who(answer.by.to_string());
+                    let refusal =
+                        Refusal::new(Code::ApprovalDenied, format!("{}: {}", answer.by, answer.rationale))
+                            .with_who(answer.by.to_string());
                     Evidence::Missing(refusal, Some(found))
                 }
                 ApprovalState::Pending => Evidence::Missing(waiting(&found, request.now), Some(found)),
@@ -122,7 +123,8 @@ impl Engine {
                 Evidence::Missing(waiting(&approval, request.now), Some(approval))
             }
             Ok(Asked::TooMany) => {
-                let why = format!("`{}` has {} questions open", request.agent.name, limits::APPROVALS_PENDING);
+                let why =
+                    format!("`{}` has {} questions open", request.agent.name, limits::APPROVALS_PENDING);
                 Evidence::Missing(Refusal::new(Code::TooManyPending, why), None)
             }
             Err(error) => Evidence::Missing(Refusal::new(Code::StoreUnavailable, error.to_string()), None),
@@ -181,7 +183,8 @@ impl Engine {
         match self.ports.approvals.claim(approved.approval.id, request.now).await {
             Ok(true) => Ok(allowed(request, decision, Some(approved.consumed()))),
             Ok(false) => {
-                let why = format!("approval `{}` was used by another call or has expired", approved.approval.id);
+                let why =
+                    format!("approval `{}` was used by another call or has expired", approved.approval.id);
                 let refusal = Refusal::new(Code::ApprovalUsed, why);
                 Err(Stopped::judged(request, decision, Some(approved.approval), refusal))
             }
@@ -226,8 +229,11 @@ impl Engine {
         if approval.requester.on_behalf_of.as_ref() == Some(by) {
             return Err(refused("the call is made on their own behalf".into()));
         }
-        let person =
-            self.ports.people.person(by).ok_or_else(|| refused("they are not declared as a person".into()))?;
+        let person = self
+            .ports
+            .people
+            .person(by)
+            .ok_or_else(|| refused("they are not declared as a person".into()))?;
         let policies = self.policies.load();
         approval
             .gates
@@ -258,14 +264,16 @@ fn waiting(approval: &Approval, now: Timestamp) -> Refusal {
         approval.gates.iter().flat_map(|gate| gate.approvers.iter().map(|group| group.as_str())).collect();
     let approvers: Vec<&str> = approvers.into_iter().collect();
     let wait: Duration = approval.expires.since(now);
-    let mut refusal =
-        Refusal::new(Code::ApprovalRequired, format!("policy {} asks for a person", gates.join(", ")))
-            .with_next(format!(
-                "ticket {} is open until {}; when it is approved, send the identical call again once; changed \
+    let mut refusal = Refusal::new(
+        Code::ApprovalRequired,
+        format!("policy {} asks for a person", gates.join(", ")),
+    )
+    .with_next(format!(
+        "ticket {} is open until {}; when it is approved, send the identical call again once; changed \
                  arguments need a new approval",
-                approval.id, approval.expires
-            ))
-            .with_who(approvers.join(", "));
+        approval.id, approval.expires
+    ))
+    .with_who(approvers.join(", "));
     refusal.ticket = Some(approval.id);
     refusal.wait = Some(wait);
     refusal
@@ -277,7 +285,10 @@ fn refusal(request: &AccessRequest, decision: &Decision) -> Option<Refusal> {
     match &decision.verdict {
         Verdict::Allow => decision.obligations.first().map(|obligation| {
             // An obligation that cannot be carried out denies.
-            let why = format!("policy `{}` obliges to `{}`, which is not possible here", obligation.policy, obligation.kind);
+            let why = format!(
+                "policy `{}` obliges to `{}`, which is not possible here",
+                obligation.policy, obligation.kind
+            );
             Refusal::new(Code::NotJudged, why).with_who("the operator")
         }),
         Verdict::RequireApproval(gates) => {

@@ -62,15 +62,14 @@ impl Engine {
             });
         };
         let claims = self.verifier.verify(token, now).map_err(refused_token)?;
-        self.living(&claims, now).map_err(|refusal| Unidentified {
-            refusal,
-            named: Some((claims.agent.clone(), claims.instance)),
-        })
+        self.living(&claims, now)
+            .map_err(|refusal| Unidentified { refusal, named: Some((claims.agent.clone(), claims.instance)) })
     }
 
     /// A signature says who an instance was when it started; the registry says whether it still lives.
     fn living(&self, claims: &Claims, now: Timestamp) -> Result<Caller, Refusal> {
-        let unknown = || Refusal::new(Code::UnknownAgent, format!("agent `{}` is not registered", claims.agent));
+        let unknown =
+            || Refusal::new(Code::UnknownAgent, format!("agent `{}` is not registered", claims.agent));
         let instance = self.ports.mandates.instance(claims.instance).ok_or_else(unknown)?;
         let agent = self.ports.registry.agent(&instance.agent).ok_or_else(unknown)?;
         if instance.agent != claims.agent || agent.status != AgentStatus::Active {

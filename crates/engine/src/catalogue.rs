@@ -4,7 +4,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 use placet_domain::{
-    ConnectorName, Json, Object, PersonName, Pin, Refusal, Code, RegistryChange, RegistryReceipt, ToolDefinition, ToolName,
+    Code, ConnectorName, Json, Object, PersonName, Pin, Refusal, RegistryChange, RegistryReceipt,
+    ToolDefinition, ToolName,
 };
 
 use crate::{
@@ -194,8 +195,11 @@ impl Engine {
         by: Option<&PersonName>,
     ) -> Result<(), Refusal> {
         let now = self.ports.clock.now();
-        let change =
-            if pinned.seen.is_none() { RegistryChange::ToolAccepted } else { RegistryChange::ToolQuarantined };
+        let change = if pinned.seen.is_none() {
+            RegistryChange::ToolAccepted
+        } else {
+            RegistryChange::ToolQuarantined
+        };
         let about = Object::new()
             .with("connector", connector.as_str())
             .with_some("tool", pinned.name().map(|tool| tool.as_str()))
@@ -214,7 +218,8 @@ fn compare(before: &[PinnedTool], seen: Vec<ToolDefinition>) -> Vec<PinnedTool> 
     for definition in seen {
         match after.iter_mut().find(|pinned| pinned.name() == Some(&definition.name)) {
             Some(pinned) => {
-                let same = pinned.accepted.as_ref().is_some_and(|accepted| accepted.pin() == definition.pin());
+                let same =
+                    pinned.accepted.as_ref().is_some_and(|accepted| accepted.pin() == definition.pin());
                 pinned.seen = (!same).then_some(definition);
             }
             None if first_sight => after.push(PinnedTool { accepted: Some(definition), seen: None }),

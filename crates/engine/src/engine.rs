@@ -72,7 +72,8 @@ impl Engine {
     /// The sentence for `/readyz`.
     pub fn ready(&self) -> Result<(), String> {
         self.ports.ledger.health().map_err(|error| error.to_string())?;
-        if self.sources.load().is_empty() || self.policies.load().revision() == Snapshot::empty(&self.policy).revision()
+        if self.sources.load().is_empty()
+            || self.policies.load().revision() == Snapshot::empty(&self.policy).revision()
         {
             return Err("no policies are in force: everything is denied".to_owned());
         }
@@ -82,7 +83,9 @@ impl Engine {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Engine").field("revision", &self.policies.load().revision()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Engine")
+            .field("revision", &self.policies.load().revision())
+            .finish_non_exhaustive()
     }
 }
-

@@ -46,7 +46,9 @@ pub enum RegisterError {
     #[error("agent `{0}` is already registered")]
     Taken(AgentName),
     /// The owner is not a person we know.
-    #[error("`{0}` is not a person; declare them as `[[person]]` in placet.toml: an agent needs a human owner")]
+    #[error(
+        "`{0}` is not a person; declare them as `[[person]]` in placet.toml: an agent needs a human owner"
+    )]
     UnknownOwner(PersonName),
 }
 
@@ -91,7 +93,9 @@ pub enum StartError {
     #[error("the start was not recorded")]
     Store(#[from] StoreError),
     /// The agent is not registered or was switched off.
-    #[error("agent `{0}` is not registered; register it with `placet agent register {0} --owner PERSON --purpose TEXT --tier N`")]
+    #[error(
+        "agent `{0}` is not registered; register it with `placet agent register {0} --owner PERSON --purpose TEXT --tier N`"
+    )]
     UnknownAgent(AgentName),
     /// The person acted for is not known.
     #[error("`{0}` is not a person; declare them as `[[person]]` in placet.toml")]
@@ -103,7 +107,11 @@ impl Engine {
     ///
     /// # Errors
     /// See [`RegisterError`].
-    pub async fn register(&self, registration: Registration, by: &PersonName) -> Result<Agent, RegisterError> {
+    pub async fn register(
+        &self,
+        registration: Registration,
+        by: &PersonName,
+    ) -> Result<Agent, RegisterError> {
         let Registration { name, owner, purpose, tier, groups } = registration;
         if self.ports.people.person(&owner).is_none() {
             return Err(RegisterError::UnknownOwner(owner));
@@ -150,7 +158,8 @@ impl Engine {
             Some(known) if known.status == AgentStatus::Active => {}
             _ => return Err(StartError::UnknownAgent(agent)),
         }
-        if let Some(person) = mandate.on_behalf_of.as_ref().filter(|name| self.ports.people.person(name).is_none())
+        if let Some(person) =
+            mandate.on_behalf_of.as_ref().filter(|name| self.ports.people.person(name).is_none())
         {
             return Err(StartError::UnknownPerson(person.clone()));
         }
@@ -220,7 +229,10 @@ impl Engine {
                 }
             };
             if !fits {
-                return Err(StartError::Fact(format!("fact `{name}` is {}, which is not its declared type", value.kind())));
+                return Err(StartError::Fact(format!(
+                    "fact `{name}` is {}, which is not its declared type",
+                    value.kind()
+                )));
             }
         }
         Ok(())

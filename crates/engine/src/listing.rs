@@ -9,7 +9,8 @@ impl Engine {
     #[must_use]
     pub fn shows(&self, caller: &Caller, connector: &ConnectorName, tool: &ToolName) -> bool {
         let now = self.ports.clock.now();
-        let user = caller.instance().mandate.on_behalf_of.as_ref().and_then(|name| self.ports.people.person(name));
+        let user =
+            caller.instance().mandate.on_behalf_of.as_ref().and_then(|name| self.ports.people.person(name));
         matches!(self.catalogue.look_up(connector, tool), Lookup::Accepted(_))
             && self.policies.load().may_list(
                 caller.agent(),

@@ -49,7 +49,13 @@ impl Engine {
     ///
     /// # Errors
     /// A connector that cannot be reached, or whose session has ended.
-    pub async fn pass(&self, caller: &Caller, passage: Passage, link: Link, relay: Relay) -> Result<Passed, Refusal> {
+    pub async fn pass(
+        &self,
+        caller: &Caller,
+        passage: Passage,
+        link: Link,
+        relay: Relay,
+    ) -> Result<Passed, Refusal> {
         let placet = Placet::passage(passage, caller);
         self.ports.connectors.pass(placet, link, relay).await.map_err(|error| match error {
             ConnectError::NoSession => Refusal::new(Code::UnknownSession, error.to_string()),

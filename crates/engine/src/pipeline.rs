@@ -6,11 +6,7 @@ use std::sync::Arc;
 use placet_domain::{AccessRequest, AgentName, Approval, Decision, InstanceId, Refusal, Timestamp};
 
 use crate::{
-    Attempt, Engine, Reply,
-    approvals::Evidence,
-    caller::Unidentified,
-    ports::Relay,
-    record::Recorded,
+    Attempt, Engine, Reply, approvals::Evidence, caller::Unidentified, ports::Relay, record::Recorded,
 };
 
 impl Engine {
@@ -79,28 +75,34 @@ pub(crate) struct Judged {
 
 impl Judged {
     fn stopped(stopped: Stopped) -> Self {
-        stopped.0
+        *stopped.0
     }
 }
 
 /// A [`Judged`] that certainly does not run.
 #[derive(Debug)]
-pub(crate) struct Stopped(Judged);
+pub(crate) struct Stopped(Box<Judged>);
 
 impl Stopped {
     fn unread(caller: &crate::Caller, refusal: Refusal) -> Self {
         let named = Some((caller.agent().name.clone(), caller.instance().id));
-        Self(Judged { named, request: None, decision: None, approval: None, refusal: Some(refusal) })
+        Self(Box::new(Judged {
+            named,
+            request: None,
+            decision: None,
+            approval: None,
+            refusal: Some(refusal),
+        }))
     }
 
     pub(crate) fn unresolved(request: AccessRequest, refusal: Refusal) -> Self {
-        Self(Judged {
+        Self(Box::new(Judged {
             named: None,
             request: Some(request),
             decision: None,
             approval: None,
             refusal: Some(refusal),
-        })
+        }))
     }
 
     pub(crate) fn judged(
@@ -109,24 +111,24 @@ impl Stopped {
         approval: Option<Approval>,
         refusal: Refusal,
     ) -> Self {
-        Self(Judged {
+        Self(Box::new(Judged {
             named: None,
             request: Some(request),
             decision: Some(decision),
             approval,
             refusal: Some(refusal),
-        })
+        }))
     }
 }
 
 impl From<Unidentified> for Stopped {
     fn from(unidentified: Unidentified) -> Self {
-        Self(Judged {
+        Self(Box::new(Judged {
             named: unidentified.named,
             request: None,
             decision: None,
             approval: None,
             refusal: Some(unidentified.refusal),
-        })
+        }))
     }
 }

@@ -48,11 +48,17 @@ impl Engine {
                     tracing::error!(%error, "the policies stay as they were");
                 }
             }
-            Err(errors) => tracing::error!(%errors, "the policies do not fit the tools; the old set stays in force"),
+            Err(errors) => {
+                tracing::error!(%errors, "the policies do not fit the tools; the old set stays in force")
+            }
         }
     }
 
-    async fn activate(&self, snapshot: Snapshot, by: Option<&PersonName>) -> Result<PolicyRevision, ReloadError> {
+    async fn activate(
+        &self,
+        snapshot: Snapshot,
+        by: Option<&PersonName>,
+    ) -> Result<PolicyRevision, ReloadError> {
         let revision = snapshot.revision();
         if revision == self.policies.load().revision() {
             return Ok(revision);

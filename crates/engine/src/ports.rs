@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use placet_domain::{
-    Agent, AgentName, Answer, Approval, ApprovalId, CallDigest, ConnectorName, Instance, InstanceId, Json, Object,
-    Opening, Outcome, Person, PersonName, Pin, Timestamp, ToolCall, ToolDefinition, ToolName,
+    Agent, AgentName, Answer, Approval, ApprovalId, CallDigest, ConnectorName, Instance, InstanceId, Json,
+    Object, Opening, Outcome, Person, PersonName, Pin, Timestamp, ToolCall, ToolDefinition, ToolName,
 };
 use tokio::sync::mpsc;
 
@@ -130,6 +130,7 @@ pub trait Pins: Send + Sync {
 
 /// What came of asking a person.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "made once a question, and hardly ever the small one")]
 pub enum Asked {
     /// The question is open, or an equal one already was.
     Open(Approval),
@@ -282,9 +283,12 @@ pub struct Passed {
 #[async_trait]
 pub trait Connectors: Send + Sync {
     /// Sends a placeted call and waits for its answer: one call, at most one upstream request, never retried.
-    /// Frames before the answer go to the relay. Dropping the relay's receiver cancels a stateless call.
+    /// Frames before the answer go to the relay. Dropping the relay's receiver cancels a stateless call. When the
+    /// upstream's stream ends before the answer and can be resumed, the relay is dropped and the call waits on: its
+    /// answer comes with a later [`crate::PassageKind::Listen`].
     async fn perform(&self, call: Placet<ToolCall>, link: Link, relay: Relay) -> Performed;
     /// Sends protocol traffic: lifecycle, lists, notifications, answers to the server's requests, listening.
+    /// `notifications/cancelled` goes with the relay of the call it cancels: ids of the client mean nothing upstream.
     async fn pass(&self, passage: Placet<Passage>, link: Link, relay: Relay) -> Result<Passed, ConnectError>;
     /// Ends an upstream session. Idempotent.
     async fn close(&self, connector: &ConnectorName, session: UpstreamSession);

@@ -1,8 +1,8 @@
 //! The decision receipt, and the only way to a [`Placet`] for a call: through the ledger.
 
 use placet_domain::{
-    CallId, Code, Commitment, DecisionReceipt, Digest, Json, Opening, ReceiptId, ReceiptRef, Refusal, Timestamp,
-    ToolCall,
+    CallId, Code, Commitment, DecisionReceipt, Digest, Json, Opening, ReceiptId, ReceiptRef, Refusal,
+    Timestamp, ToolCall,
 };
 
 use crate::{

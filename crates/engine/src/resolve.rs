@@ -1,6 +1,8 @@
 //! From a parsed call to the complete input of a decision: the tool's pin, the resource, its facts, the people.
 
-use placet_domain::{AccessRequest, Code, Object, Operation, Pin, Refusal, ResourceFacts, Timestamp, ToolCall};
+use placet_domain::{
+    AccessRequest, Code, Object, Operation, Pin, Refusal, ResourceFacts, Timestamp, ToolCall,
+};
 use placet_policy::{Binding, Resolver, Snapshot};
 
 use crate::{Caller, Engine, catalogue::Lookup, pipeline::Stopped};
@@ -38,8 +40,9 @@ impl Engine {
 
     async fn look_up(&self, policies: &Snapshot, request: &AccessRequest) -> Result<Found, Refusal> {
         let pin = self.accepted_pin(&request.call)?;
-        let binding =
-            policies.binding(&request.call).map_err(|error| Refusal::new(Code::OutsideSchema, error.to_string()))?;
+        let binding = policies
+            .binding(&request.call)
+            .map_err(|error| Refusal::new(Code::OutsideSchema, error.to_string()))?;
         let facts = match &binding {
             Some(Binding { resource, resolver: Some(resolver), .. }) => {
                 Some(self.fetch(&request.call, resolver, &resource.id, request.now).await?)
@@ -73,12 +76,9 @@ impl Engine {
         now: Timestamp,
     ) -> Result<ResourceFacts, Refusal> {
         let arguments = Object::new().with(&resolver.argument, id);
-        let found = self
-            .ports
-            .connectors
-            .facts(call.connector(), &resolver.tool, arguments)
-            .await
-            .map_err(|error| Refusal::new(Code::NoFacts, format!("`{}` of {id:?}: {error}", resolver.tool)))?;
+        let found = self.ports.connectors.facts(call.connector(), &resolver.tool, arguments).await.map_err(
+            |error| Refusal::new(Code::NoFacts, format!("`{}` of {id:?}: {error}", resolver.tool)),
+        )?;
         match found {
             placet_domain::Json::Object(attributes) => Ok(ResourceFacts { attributes, fetched: now }),
             other => Err(Refusal::new(

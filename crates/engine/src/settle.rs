@@ -1,8 +1,6 @@
 //! The outcome receipt: what became of a call, durable before the caller hears of it.
 
-use placet_domain::{
-    Code, Commitment, Json, Opening, Outcome, OutcomeReceipt, Refusal,
-};
+use placet_domain::{Code, Commitment, Json, Opening, Outcome, OutcomeReceipt, Refusal};
 
 use crate::{
     Engine, Reply,

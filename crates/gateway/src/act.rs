@@ -1,9 +1,8 @@
 //! A call: handed to the engine, its frames and its answer handed to the client.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::Response;
 use placet_domain::{Code, Refusal, limits};
 use placet_engine::{
     Attempt, Reply,
@@ -20,6 +19,9 @@ use crate::{
     stream::{self, Events},
 };
 
+/// How long the outcome receipt of a call may take before its stream is given up for one that the client resumes.
+const ABOUT_TO_END: Duration = Duration::from_millis(250);
+
 impl Gateway {
     /// Lets the engine handle an attempt and answers the client: with one JSON message if the tool says nothing
     /// before its answer, with a stream otherwise.
@@ -30,7 +32,7 @@ impl Gateway {
         session: Option<Arc<Session>>,
     ) -> Response<Body> {
         let (relay, mut frames) = mpsc::channel(limits::RELAY_FRAMES);
-        if let Some(session) = session {
+        if let Some(session) = &session {
             session.calls.begin(&answering.id, &relay);
         }
         // A task of its own: a client that hangs up must not leave a call without its outcome receipt.
@@ -39,7 +41,7 @@ impl Gateway {
             biased;
             Some(first) = frames.recv() => {
                 let (events, response) = stream::open();
-                tokio::spawn(relay_call(events, first, frames, task, answering));
+                tokio::spawn(relay_call(events, first, frames, task, answering, session));
                 response
             }
             reply = &mut task => whole(&answering, &ended(reply)),
@@ -67,42 +69,66 @@ fn whole(answering: &Answering, reply: &Reply) -> Response<Body> {
         Reply::Refused { refusal, receipts } if is_about_identity(refusal.code) => {
             unauthenticated(Some(&answering.id), refusal, receipts.as_ref())
         }
-        reply => json(StatusCode::OK, answering.message(reply)),
+        reply => json(answering.status(reply), answering.message(reply)),
     }
 }
 
 /// Streams a call: its frames, then its answer. Ends early when the client goes away, which the connector notices
-/// by the closed relay.
+/// by the closed relay, and when the upstream ends its stream to be asked again later.
 async fn relay_call(
     events: Events,
     first: RelayFrame,
     mut frames: mpsc::Receiver<RelayFrame>,
     mut task: JoinHandle<Reply>,
     answering: Answering,
+    session: Option<Arc<Session>>,
 ) {
-    if events.frame(&first).await.is_err() {
+    if events.frame(&answering.frame(first)).await.is_err() {
         return;
     }
     let reply = loop {
-        let idle = events.idle();
         tokio::select! {
             biased;
-            Some(frame) = frames.recv() => {
-                if events.frame(&frame).await.is_err() {
-                    return;
+            frame = frames.recv() => match frame {
+                Some(frame) => {
+                    if events.frame(&answering.frame(frame)).await.is_err() {
+                        return;
+                    }
                 }
-            }
-            reply = &mut task => break ended(reply),
-            _gone = idle => return,
+                None => break None,
+            },
+            reply = &mut task => break Some(ended(reply)),
+            _gone = events.idle() => return,
         }
     };
-    let event_id = match &reply {
+    // The relay is dropped with the call's end, or before it when the upstream wants to be asked again.
+    let reply = match reply {
+        Some(reply) => Some(reply),
+        None => tokio::time::timeout(ABOUT_TO_END, &mut task).await.ok().map(ended),
+    };
+    match (reply, session) {
+        (None, Some(session)) => {
+            drop(events);
+            session.late.expect();
+            let reply = ended(task.await);
+            session.late.arrive((answering.message(&reply), event_id(&reply)));
+        }
+        (reply, _) => {
+            let reply = match reply {
+                Some(reply) => reply,
+                None => ended(task.await),
+            };
+            // The client may have gone in this instant: the receipts say what happened.
+            let _ = events.answer(&answering.message(&reply), event_id(&reply)).await;
+        }
+    }
+}
+
+fn event_id(reply: &Reply) -> Option<String> {
+    match reply {
         Reply::Answered { event_id, .. } => event_id.clone(),
         Reply::Refused { .. } => None,
-    };
-    let message: Bytes = answering.message(&reply);
-    // The client may have gone in this instant: the receipts say what happened.
-    let _ = events.answer(&message, event_id).await;
+    }
 }
 
 fn ended(reply: Result<Reply, tokio::task::JoinError>) -> Reply {

@@ -20,7 +20,7 @@ use crate::{
     observe,
     respond::{Answering, empty, is_about_identity, json, unauthenticated},
     server::Gateway,
-    session::{Calls, Session},
+    session::{Calls, Late, Session},
 };
 
 /// Where a message stands: at which connector, from whom, in which session.
@@ -61,56 +61,45 @@ impl Gateway {
     ) -> Response<Body> {
         match inbound {
             Inbound::Request(request)
-                if matches!(request.method, Method::Lifecycle(Lifecycle::Initialize)) =>
+                if matches!(request.method, Method::Lifecycle(Lifecycle::Initialize))
+                    && !era.is_stateless() =>
             {
                 self.initialize(place, caller, &request).await
             }
-            Inbound::Request(request) => match self.link(place, caller, era) {
-                Ok((link, era)) => self.request(place, caller, request, link, era).await,
+            Inbound::Request(request) => match self.road(place, caller, era) {
+                Ok(road) => self.request(place, caller, request, road).await,
                 Err(refusal) => self.no_session(place, Some(&request.id), &refusal).await,
             },
             Inbound::Notification(notification) => {
-                let call = match notification.method {
-                    NotificationMethod::Unknown(_) => return empty(StatusCode::ACCEPTED),
-                    NotificationMethod::Cancelled => self.call_meant(place, caller, &notification.params),
-                    _ => None,
-                };
+                if matches!(notification.method, NotificationMethod::Unknown(_)) {
+                    return empty(StatusCode::ACCEPTED);
+                }
                 let kind = PassageKind::Notify {
                     method: notification.method.as_str().to_owned(),
                     params: notification.params,
                 };
-                self.tell(place, caller, era, kind, call).await
+                self.tell(place, caller, era, kind).await
             }
             Inbound::Response(response) => {
                 let message = encode_response(&response.id, &response.answer);
-                self.tell(place, caller, era, PassageKind::Answer(message.into()), None).await
+                self.tell(place, caller, era, PassageKind::Answer(message.into())).await
             }
         }
     }
 
     /// The session a message belongs to, or none in the stateless era.
-    fn link(&self, place: &Place<'_>, caller: &Caller, era: Era) -> Result<(Link, Era), Refusal> {
+    fn road(&self, place: &Place<'_>, caller: &Caller, era: Era) -> Result<Road, Refusal> {
         if era.is_stateless() {
-            return Ok((Link::Stateless, era));
+            return Ok(Road { link: Link::Stateless, era, session: None });
         }
-        if !place.headers.contains_key(&MCP_SESSION_ID) {
+        let Some(id) = place.headers.get(&MCP_SESSION_ID).and_then(|value| value.to_str().ok()) else {
             return Err(Refusal::new(Code::UnknownSession, "the request carries no `Mcp-Session-Id`"));
-        }
-        let session = self.session(place, caller).ok_or_else(|| {
+        };
+        let session = self.sessions.of(id, caller, place.connector).ok_or_else(|| {
             Refusal::new(Code::UnknownSession, "the session has ended or is not this instance's")
         })?;
-        Ok((Link::Session(session.upstream), Era::Session(session.version)))
-    }
-
-    fn session(&self, place: &Place<'_>, caller: &Caller) -> Option<Arc<Session>> {
-        let id = place.headers.get(&MCP_SESSION_ID)?.to_str().ok()?;
-        self.sessions.of(id, caller, place.connector)
-    }
-
-    /// The call that a cancellation is about, by the relay under which the connector knows it.
-    fn call_meant(&self, place: &Place<'_>, caller: &Caller, params: &Object) -> Option<Relay> {
-        let id = Id::of(params.member("requestId")?)?;
-        self.session(place, caller)?.calls.relay_of(&id)
+        let (link, era) = (Link::Session(session.upstream), Era::Session(session.version));
+        Ok(Road { link, era, session: Some(session) })
     }
 
     async fn request(
@@ -118,8 +107,7 @@ impl Gateway {
         place: &Place<'_>,
         caller: &Caller,
         request: Request,
-        link: Link,
-        era: Era,
+        Road { link, era, session }: Road,
     ) -> Response<Body> {
         let agreed = request.method.admit(era).and_then(|()| self.agree(place, &request, era));
         if let Err(error) = agreed {
@@ -142,7 +130,6 @@ impl Gateway {
                     call,
                     link,
                 };
-                let session = if era.is_stateless() { None } else { self.session(place, caller) };
                 self.act(attempt, answering, session).await
             }
             Method::ListTools => {
@@ -218,6 +205,7 @@ impl Gateway {
             upstream,
             version,
             calls: Calls::default(),
+            late: Late::default(),
         };
         let mut response = answered(&request.id, &passed);
         match self.sessions.open(id, session).map(|id| HeaderValue::from_str(&id)) {
@@ -255,21 +243,14 @@ impl Gateway {
     }
 
     /// Passes a message that wants no answer; a cancellation with the relay of its call.
-    async fn tell(
-        &self,
-        place: &Place<'_>,
-        caller: &Caller,
-        era: Era,
-        kind: PassageKind,
-        call: Option<Relay>,
-    ) -> Response<Body> {
-        let link = match self.link(place, caller, era) {
-            Ok((link, _)) => link,
+    async fn tell(&self, place: &Place<'_>, caller: &Caller, era: Era, kind: PassageKind) -> Response<Body> {
+        let road = match self.road(place, caller, era) {
+            Ok(road) => road,
             Err(refusal) => return self.no_session(place, None, &refusal).await,
         };
+        let relay = road.relay_of(&kind).unwrap_or_else(|| mpsc::channel(1).0);
         let passage = Passage { connector: place.connector.clone(), kind };
-        let relay = call.unwrap_or_else(|| mpsc::channel(1).0);
-        match self.engine.pass(caller, passage, link, relay).await {
+        match self.engine.pass(caller, passage, road.link, relay).await {
             Ok(_) => empty(StatusCode::ACCEPTED),
             Err(refusal) => json(StatusCode::BAD_GATEWAY, reply::refusal_of_method(None, &refusal, None)),
         }
@@ -347,12 +328,32 @@ impl Gateway {
     }
 }
 
+/// How a message reaches its connector, and as what.
+struct Road {
+    link: Link,
+    era: Era,
+    session: Option<Arc<Session>>,
+}
+
+impl Road {
+    /// The relay of the call that a cancellation is about.
+    fn relay_of(&self, kind: &PassageKind) -> Option<Relay> {
+        let PassageKind::Notify { method, params } = kind else { return None };
+        if method != NotificationMethod::Cancelled.as_str() {
+            return None;
+        }
+        let id = Id::of(params.member("requestId")?)?;
+        self.session.as_ref()?.calls.relay_of(&id)
+    }
+}
+
 /// The upstream's answer under the client's id.
 fn answered(id: &Id, passed: &Passed) -> Response<Body> {
     let text = |raw: &Bytes| String::from_utf8_lossy(raw).into_owned();
     let message = match &passed.answer {
         Some(Answered::Result(raw)) => reply::result(id, &text(raw)),
         Some(Answered::Error(raw)) => reply::raw_error(Some(id), &text(raw)),
+        None if passed.status.is_some() => return empty(status(passed)),
         None => return empty(StatusCode::ACCEPTED),
     };
     json(status(passed), message)

@@ -3,10 +3,19 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use placet_domain::{Code, Json, Operation, Refusal};
-use placet_engine::{Receipts, Reply, ports::Answered};
+use placet_engine::{
+    Receipts, Reply,
+    ports::{Answered, RelayFrame},
+};
 use placet_wire::{Era, Id, RawResult, meta, reply};
 
 use crate::body::{Body, whole};
+
+// Errors of an upstream that set the HTTP status (JSON-RPC 2.0; MCP 2026-07-28, "Error Codes").
+const METHOD_NOT_FOUND: i64 = -32601;
+const HEADER_MISMATCH: i64 = -32020;
+const MISSING_CAPABILITY: i64 = -32021;
+const UNSUPPORTED_VERSION: i64 = -32022;
 
 /// A JSON-RPC message as a whole response.
 pub(crate) fn json(status: StatusCode, bytes: Bytes) -> Response<Body> {
@@ -68,6 +77,23 @@ pub(crate) fn is_about_identity(code: Code) -> bool {
     )
 }
 
+fn with_subscription(message: &[u8], id: &Id) -> Option<Bytes> {
+    let Ok(Json::Object(mut message)) = Json::parse(message) else { return None };
+    let mut params = message.member("params")?.as_object()?.clone();
+    let mut marks = params.member("_meta")?.as_object()?.clone();
+    marks.member(meta::SUBSCRIPTION_ID)?;
+    marks.set(
+        meta::SUBSCRIPTION_ID,
+        match id {
+            Id::Integer(integer) => Json::from(*integer),
+            Id::Text(text) => Json::from(text.as_str()),
+        },
+    );
+    params.set("_meta", marks);
+    message.set("params", params);
+    Some(Json::Object(message).canonical().into())
+}
+
 /// What a client that made a call is told.
 #[derive(Debug)]
 pub(crate) struct Answering {
@@ -79,6 +105,30 @@ pub(crate) struct Answering {
 }
 
 impl Answering {
+    /// A tool's frame as this client knows it: a subscription has the client's id, not ours.
+    pub(crate) fn frame(&self, mut frame: RelayFrame) -> RelayFrame {
+        if self.operation == Operation::Listen
+            && let Some(data) = with_subscription(&frame.data, &self.id)
+        {
+            frame.data = data;
+        }
+        frame
+    }
+
+    /// The HTTP status of a whole answer. In the stateless era some errors have one of their own, which clients
+    /// read before the body (MCP 2026-07-28, "Error Codes"); a session's answers are all 200.
+    pub(crate) fn status(&self, reply: &Reply) -> StatusCode {
+        let Reply::Answered { answer: Answered::Error(raw), .. } = reply else { return StatusCode::OK };
+        let code = Json::parse(raw).ok().and_then(|error| error.member("code")?.as_integer());
+        match code {
+            Some(HEADER_MISMATCH | MISSING_CAPABILITY | UNSUPPORTED_VERSION) if self.era.is_stateless() => {
+                StatusCode::BAD_REQUEST
+            }
+            Some(METHOD_NOT_FOUND) if self.era.is_stateless() => StatusCode::NOT_FOUND,
+            _ => StatusCode::OK,
+        }
+    }
+
     /// The JSON-RPC message for the end of a call.
     pub(crate) fn message(&self, reply: &Reply) -> Bytes {
         match reply {

@@ -21,8 +21,8 @@ use crate::{
     guard::{Guard, GuardConfig},
     post::Place,
     respond::{empty, problem, unauthenticated},
-    session::Sessions,
-    stream,
+    session::{Late, Sessions},
+    stream::{self, Events, Gone},
 };
 
 /// What the operator decides about the listener.
@@ -54,6 +54,9 @@ pub struct Gateway {
 const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a silent upstream may take to refuse a stream before it counts as open.
 const STREAM_OPENS: Duration = Duration::from_millis(500);
+
+/// How long a stream that the upstream has ended stays open for an answer that is due.
+const LATE: Duration = Duration::from_secs(5);
 
 impl Gateway {
     /// A gateway for an engine, on this address.
@@ -175,6 +178,7 @@ impl Gateway {
             },
             () = tokio::time::sleep(STREAM_OPENS) => None,
         };
+        let resumes = last.is_some();
         let (events, response) = stream::open();
         tokio::spawn(async move {
             if let Some(first) = first
@@ -182,15 +186,9 @@ impl Gateway {
             {
                 return;
             }
-            loop {
-                tokio::select! {
-                    frame = frames.recv() => match frame {
-                        Some(frame) if events.frame(&frame).await.is_ok() => {}
-                        _ => return,
-                    },
-                    _gone = events.idle() => return,
-                }
-            }
+            // A client that goes away is no failure; what it misses is in the receipts.
+            let late = resumes.then_some(&session.late);
+            let _ = listen(&events, &mut frames, late).await;
         });
         response
     }
@@ -210,6 +208,32 @@ impl Gateway {
             None => empty(StatusCode::NOT_FOUND),
         }
     }
+}
+
+/// Sends what comes on a session's own stream, until it ends and no answer is due, or the client goes away. Late
+/// answers leave only on a stream that resumes another.
+async fn listen(
+    events: &Events,
+    frames: &mut mpsc::Receiver<RelayFrame>,
+    late: Option<&Late>,
+) -> Result<(), Gone> {
+    let answer = async || match late {
+        Some(late) => late.next().await,
+        None => std::future::pending().await,
+    };
+    let mut is_open = true;
+    while is_open || late.is_some_and(Late::is_due) {
+        tokio::select! {
+            frame = frames.recv(), if is_open => match frame {
+                Some(frame) => events.frame(&frame).await?,
+                None => is_open = false,
+            },
+            (answer, event_id) = answer() => events.answer(&answer, event_id).await?,
+            gone = events.idle() => return Err(gone),
+            () = tokio::time::sleep(LATE), if !is_open => return Ok(()),
+        }
+    }
+    Ok(())
 }
 
 /// The bearer token (RFC 6750 section 2.1). Two `Authorization` headers are none.

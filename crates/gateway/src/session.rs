@@ -1,8 +1,15 @@
 //! Sessions of the session era: our id for the client, the upstream's behind it, bound to one instance.
 //! A session id is no authority: every request is authenticated anew, and the ids must belong together.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
+use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use placet_domain::{ConnectorName, InstanceId, limits};
 use placet_engine::{
@@ -10,7 +17,7 @@ use placet_engine::{
     ports::{Relay, RelayFrame, UpstreamSession},
 };
 use placet_wire::{Id, SessionVersion};
-use tokio::sync::mpsc::WeakSender;
+use tokio::sync::{Notify, mpsc::WeakSender};
 
 /// An open session.
 #[derive(Debug)]
@@ -25,6 +32,8 @@ pub(crate) struct Session {
     pub(crate) version: SessionVersion,
     /// The calls under way in it.
     pub(crate) calls: Calls,
+    /// Answers that come after their streams have ended.
+    pub(crate) late: Late,
 }
 
 /// Calls under way, by the client's own ids: a client cancels by its id, the connector knows a call by its relay.
@@ -42,6 +51,54 @@ impl Calls {
     /// The relay of a call that has not ended.
     pub(crate) fn relay_of(&self, id: &Id) -> Option<Relay> {
         self.0.lock().get(id)?.upgrade()
+    }
+}
+
+/// Answers of calls whose stream the upstream ended early, for the client to resume (MCP 2025-11-25, "Transports",
+/// "Resumability"). They leave on the session's own stream.
+#[derive(Debug, Default)]
+pub(crate) struct Late {
+    expected: AtomicUsize,
+    arrived: Mutex<VecDeque<LateAnswer>>,
+    wake: Notify,
+}
+
+/// A JSON-RPC message and the id of its event.
+pub(crate) type LateAnswer = (Bytes, Option<String>);
+
+/// Late answers that wait for a client; the oldest make room.
+const LATE_ANSWERS: usize = 16;
+
+impl Late {
+    /// One more answer will come.
+    pub(crate) fn expect(&self) {
+        self.expected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An expected answer is there.
+    pub(crate) fn arrive(&self, answer: LateAnswer) {
+        let mut arrived = self.arrived.lock();
+        if arrived.len() == LATE_ANSWERS {
+            arrived.pop_front();
+        }
+        arrived.push_back(answer);
+        self.expected.fetch_sub(1, Ordering::Relaxed);
+        self.wake.notify_one();
+    }
+
+    /// Whether an answer will come, or has and waits.
+    pub(crate) fn is_due(&self) -> bool {
+        self.expected.load(Ordering::Relaxed) > 0 || !self.arrived.lock().is_empty()
+    }
+
+    /// The next answer. May be dropped at any time without losing one.
+    pub(crate) async fn next(&self) -> LateAnswer {
+        loop {
+            if let Some(answer) = self.arrived.lock().pop_front() {
+                return answer;
+            }
+            self.wake.notified().await;
+        }
     }
 }
 

@@ -256,3 +256,5 @@ fn stored_node(stored: &[u8], from: u64, at: u64) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

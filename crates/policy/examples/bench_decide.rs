@@ -19,6 +19,10 @@ use placet_policy::{
     AttributeType, ConnectorModel, PolicyConfig, PolicySource, Resolver, ResourceBinding, Snapshot,
 };
 
+/// The allocator of the `placet` binary; stock Cedar gains from it too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
@@ -309,7 +313,7 @@ fn stock_request(agent: &str, tool: &str) -> Outcome<(Request, Entities)> {
         {"uid": {"type": "Group", "id": "crm-agents"}, "attrs": {}, "parents": []},
         {"uid": {"type": "Action", "id": format!("crm.{tool}")}, "attrs": {}, "parents": [{"type": "Action", "id": "write"}, {"type": "Action", "id": "crm"}]},
     ]);
-    let uid = |text: String| text.parse::<EntityUid>();
+    let uid = |text: String| -> Outcome<EntityUid> { Ok(text.parse()?) };
     let request = Request::new(
         uid(format!("Agent::\"{agent}\""))?,
         uid(format!("Action::\"crm.{tool}\""))?,

@@ -1,6 +1,7 @@
 //! Reads one policy's annotations and refuses what Cedar would silently ignore: a misspelt annotation must not
 //! turn a gate into something else. The rules are in ARCHITECTURE.md, "Policy semantics".
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cedar_policy::{ActionConstraint, Effect, Policy};
@@ -52,7 +53,7 @@ pub(crate) fn read(policy: &Policy) -> Result<(Rule, ActionConstraint), Vec<Comp
     let class = id.as_ref().and_then(|id| noted(read_class(policy, id), &mut complaints));
     match (id, class) {
         (Some(id), Some(class)) if complaints.is_empty() => {
-            let condition = inner.non_scope_constraints_arc().cloned();
+            let condition = unplaced(policy);
             let rule = Rule {
                 id,
                 class,
@@ -66,6 +67,21 @@ pub(crate) fn read(policy: &Policy) -> Result<(Rule, ActionConstraint), Vec<Comp
             Ok((rule, policy.action_constraint()))
         }
         _ => Err(complaints),
+    }
+}
+
+/// The condition without places in the source. The evaluator copies a counted reference to them with every value,
+/// and a decision does not tell them.
+fn unplaced(policy: &Policy) -> Option<Arc<Expr>> {
+    let placed: &cedar_policy_core::ast::Policy = policy.as_ref();
+    let json = policy.to_json().ok();
+    let again = json.and_then(|json| Policy::from_json(policy.id().clone().into(), json).ok());
+    match &again {
+        Some(again) => {
+            let again: &cedar_policy_core::ast::Policy = again.as_ref();
+            again.non_scope_constraints_arc().cloned()
+        }
+        None => placed.non_scope_constraints_arc().cloned(),
     }
 }
 

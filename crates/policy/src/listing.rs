@@ -4,9 +4,9 @@
 
 use placet_domain::{Agent, ConnectorName, Instance, Operation, Person, Timestamp, ToolName};
 
-use crate::decide::check_caller;
 use crate::evaluate::{self, Trial};
 use crate::index::Caller;
+use crate::prepare::check_caller;
 use crate::rule::{Class, Head, Rule};
 use crate::{Snapshot, entities};
 

@@ -13,16 +13,37 @@ use crate::model::{APPROVE, Model};
 use crate::moment::Constructors;
 use crate::position::Lines;
 use crate::rule::Rule;
-use crate::{Finding, LoadErrors, PolicyConfig, PolicySource, Snapshot, lint};
+use crate::{Finding, LoadErrors, PolicyConfig, PolicySource, Snapshot, guard, lint};
 
-/// Largest policy file, bytes.
-const FILE_BYTES: usize = 32 * 1024 * 1024;
-/// Deepest nesting of brackets in a policy file. Cedar's parser recurses.
-const NESTING: usize = 64;
+/// Enough for the deepest condition that the lint accepts, in a debug build too. Untouched pages cost nothing.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
 const CANNOT_FIRE: &str = "this rule can never fire against the pinned tools; correct it or take it away";
 
 /// Loads a set; `mentions` are names to count as read besides those that the policies read.
+///
+/// It runs on a stack of its own: Cedar's validator passes a condition that is too deep for its stack without a
+/// word, so what is validated must not depend on the caller's stack.
 pub(crate) fn load(
+    sources: &[PolicySource],
+    config: &PolicyConfig,
+    mentions: Mentions,
+) -> Result<Snapshot, LoadErrors> {
+    let failed = |why: &str| {
+        Err(LoadErrors::new(vec![Finding::of_config(
+            format!("the policies could not be read: {why}"),
+            "try again",
+        )]))
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("policy-load".to_owned()).stack_size(STACK_BYTES);
+        match thread.spawn_scoped(scope, || read_set(sources, config, mentions)) {
+            Ok(running) => running.join().unwrap_or_else(|_| failed("the loader broke off")),
+            Err(error) => failed(&error.to_string()),
+        }
+    })
+}
+
+fn read_set(
     sources: &[PolicySource],
     config: &PolicyConfig,
     mut mentions: Mentions,
@@ -128,7 +149,7 @@ impl<'a> Loader<'a> {
 
     fn read(&mut self, source: &'a PolicySource) -> Vec<Read> {
         let lines = std::rc::Rc::new(Lines::of(&source.text));
-        if let Err((offset, message)) = within_limits(&source.text) {
+        if let Err((offset, message)) = guard::within_limits(&source.text) {
             self.findings.push(finding(&source.name, Some(lines.locate(offset)), None, message, None));
             return Vec::new();
         }
@@ -265,26 +286,6 @@ fn first_label(what: &(impl Diagnostic + ?Sized)) -> Option<usize> {
 fn offset(policy: &Policy) -> usize {
     let inner: &cedar_policy_core::ast::Policy = policy.as_ref();
     inner.loc().map_or(0, |loc| loc.start())
-}
-
-/// Refuses texts that could exhaust the parser's stack. Brackets in strings and comments count too: no policy
-/// needs them this deep.
-fn within_limits(text: &str) -> Result<(), (usize, String)> {
-    if text.len() > FILE_BYTES {
-        return Err((0, format!("the file is larger than {FILE_BYTES} bytes")));
-    }
-    let mut depth = 0_usize;
-    for (offset, byte) in text.bytes().enumerate() {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > NESTING {
-            return Err((offset, format!("brackets are nested deeper than {NESTING} levels")));
-        }
-    }
-    Ok(())
 }
 
 fn put_rules(snapshot: &mut Snapshot, read: Vec<Read>) {

@@ -1,5 +1,6 @@
 //! The authorization matrix of the starter policies as a golden file, `policies/tests/decisions.txt`.
 //! Its diff is the review of a change of rules. `UPDATE_GOLDEN=1` rewrites it.
+#![expect(clippy::unwrap_used, reason = "the helpers of a test fail it")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -105,7 +105,7 @@ fn malformed_verifier_keys_are_refused() {
         format!("{name}+{id}"),
         format!("+{id}+{data}"),
         format!("{name}+{}+{data}", &id[1..]),
-        format!("{name}+{id}+{}", data.trim_end_matches('=')),
+        format!("{name}+{id}+{data}="),
         format!("{name}+{id}+{}", STANDARD.encode([&[4][..], &[7; 32]].concat())),
         format!("{name}+{id}+{}", STANDARD.encode([&[1][..], &[7; 31]].concat())),
         format!("{name}x+{id}+{data}"),

@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use cedar_policy::{PolicySet, Schema};
 use cedar_policy_core::ast::{Context, Request};
 use cedar_policy_core::authorizer::{Authorizer, Decision as Stock};
-use cedar_policy_core::entities::TCComputation;
+use cedar_policy_core::entities::{Entities, TCComputation};
 use cedar_policy_core::extensions::Extensions;
 use cedar_policy_core::validator::CoreSchema;
-use placet_domain::{InstanceId, Json, Mandate, Resource, ResourceFacts, Tier, ToolCall, ToolDefinition};
+use placet_domain::{
+    Agent, AgentStatus, Instance, InstanceId, Json, Mandate, Object, Operation, Person, Resource,
+    ResourceFacts, Tier, ToolCall, ToolDefinition,
+};
 
 use super::*;
 use crate::mentions::Mentions;
@@ -175,6 +178,24 @@ fn source(text: &str) -> PolicySource {
     PolicySource { name: "a.cedar".to_owned(), text: text.to_owned() }
 }
 
+fn arguments(dice: &mut Dice) -> Object {
+    let mut arguments = Object::new().with("id", dice.pick(&["1", "2"]));
+    for (name, value) in [
+        ("amount", ["5", "101", "-7"][dice.roll(3)]),
+        ("rate", ["0.25", "3", "-0.5"][dice.roll(3)]),
+        ("to", [r#"["a@example.com"]"#, r#"["a@b.c","x"]"#, "[]"][dice.roll(3)]),
+        ("flag", ["true", "null", "false"][dice.roll(3)]),
+        ("address", [r#"{"city":"Bonn"}"#, "{}", r#"{"city":"Rome","zip":1}"#][dice.roll(3)]),
+        ("any", ["1", "[{}]", "\"x\""][dice.roll(3)]),
+        ("extra", "1"),
+    ] {
+        if dice.roll(2) == 0 {
+            arguments.set(name, Json::parse(value.as_bytes()).unwrap());
+        }
+    }
+    arguments
+}
+
 fn request(snapshot: &Snapshot, dice: &mut Dice) -> AccessRequest {
     let now = Timestamp::from_micros(1_795_300_000_000_000 + 3_600_000_000 * dice.roll(200) as i64);
     let user = dice.pick(&["u1", "u2", ""]);
@@ -203,22 +224,8 @@ fn request(snapshot: &Snapshot, dice: &mut Dice) -> AccessRequest {
         expires: now,
         revoked: None,
     };
-    let mut arguments = Object::new().with("id", dice.pick(&["1", "2"]));
-    for (name, value) in [
-        ("amount", ["5", "101", "-7"][dice.roll(3)]),
-        ("rate", ["0.25", "3", "-0.5"][dice.roll(3)]),
-        ("to", [r#"["a@example.com"]"#, r#"["a@b.c","x"]"#, "[]"][dice.roll(3)]),
-        ("flag", ["true", "null", "false"][dice.roll(3)]),
-        ("address", [r#"{"city":"Bonn"}"#, "{}", r#"{"city":"Rome","zip":1}"#][dice.roll(3)]),
-        ("any", ["1", "[{}]", "\"x\""][dice.roll(3)]),
-        ("extra", "1"),
-    ] {
-        if dice.roll(2) == 0 {
-            arguments.set(name, Json::parse(value.as_bytes()).unwrap());
-        }
-    }
     let tool = TOOLS[dice.roll(TOOLS.len())].0;
-    let params = Object::new().with("arguments", arguments);
+    let params = Object::new().with("arguments", arguments(dice));
     let call = ToolCall::new("crm".parse().unwrap(), Operation::Tool(tool.parse().unwrap()), params).unwrap();
     let resource: Option<Resource> = snapshot.binding(&call).unwrap().map(|binding| binding.resource);
     let owner = dice.pick(&["u1", "u2", "zed"]);

@@ -1,0 +1,93 @@
+//! The command line as people type it.
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::Placet;
+
+#[test]
+fn the_command_line_is_consistent() {
+    Placet::command().debug_assert();
+}
+
+#[test]
+fn every_command_says_what_it_does_and_help_names_the_exit_codes() {
+    fn look(command: &clap::Command, path: &str) {
+        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+            let path = format!("{path} {}", sub.get_name());
+            assert!(sub.get_about().is_some(), "{path} has no sentence");
+            let arguments = sub.get_arguments().filter(|argument| !argument.is_hide_set());
+            for argument in arguments.filter(|_| !sub.is_hide_set()) {
+                assert!(argument.get_help().is_some(), "{path}: {} has no sentence", argument.get_id());
+            }
+            look(sub, &path);
+        }
+    }
+    look(&Placet::command(), "placet");
+    let help = Placet::command().render_help().to_string();
+    for noun in [
+        "agent",
+        "instance",
+        "approval",
+        "connector",
+        "policy",
+        "receipt",
+        "ledger",
+        "explain",
+        "doctor",
+        "stdio",
+    ] {
+        assert!(help.contains(&format!("\n  {noun} ")), "{noun} is not in the help:\n{help}");
+    }
+    assert!(help.contains("8 approval pending"));
+}
+
+#[test]
+fn what_the_documentation_shows_parses() {
+    let id = "0".repeat(26);
+    for line in [
+        "placet agent register crm-writer --owner carol --purpose fresh --tier 2 --group sales --group crm",
+        "placet agent list --home /srv/placet --json",
+        "placet --version",
+        "placet instance start crm-writer --task t --ticket SAL-7 --on-behalf-of bob --fact a=b --fact n:=[1] --ttl 15m --token-only",
+        "placet instance list --agent crm-writer",
+        &format!("placet instance revoke ins_{id}"),
+        "placet approval list --state all",
+        &format!("placet approval show apr_{id} --exit-code"),
+        &format!("placet approval approve apr_{id} --because fine"),
+        &format!("placet approval deny apr_{id}"),
+        "placet connector accept crm --tool update_deal",
+        "placet policy reload --socket /run/placet.sock",
+        &format!("placet receipt show cal_{id} --json"),
+        "placet receipt verify receipts.json --key log.example+00000000+AAAA",
+        "placet ledger verify --checkpoint kept.txt --dir ledger --key one --key two",
+        "placet ledger checkpoint",
+        "placet explain PL-1201",
+        "placet explain 1201",
+        "placet completions zsh",
+        "placet doctor --json",
+        "placet status --probe",
+        "placet stdio crm --token-file token",
+    ] {
+        let parsed = Placet::try_parse_from(line.split(' '));
+        let fine =
+            parsed.as_ref().err().is_none_or(|error| error.kind() == clap::error::ErrorKind::DisplayVersion);
+        assert!(fine, "{line}: {parsed:?}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_a_sentence() {
+    for (line, told) in [
+        ("placet agent register a --owner o --purpose p --tier 4", "not a tier"),
+        ("placet agent register a/b --owner o --purpose p --tier 1", "not a name of an agent"),
+        ("placet approval approve apr_1", "not an id"),
+        ("placet explain PL-9", "`placet explain` lists them"),
+        ("placet instance start a --ttl 1d", "write a time"),
+        ("placet receipt show apr_1", "rcp_"),
+        ("placet approvals list", "similar subcommand"),
+    ] {
+        let error = Placet::try_parse_from(line.split(' ')).unwrap_err();
+        assert!(error.to_string().contains(told), "{line}: {error}");
+        assert_eq!(error.exit_code(), 2, "{line}");
+    }
+}
