@@ -173,7 +173,7 @@ fn own_verifier(
 ) -> Result<process::Finished, Failure> {
     let mut command = Command::new(placet);
     command.args(["ledger", "verify"]);
-    verify(&mut command, ledger, key, checkpoint, "placet")
+    verify(command.arg("--dir").arg(ledger), key, checkpoint, "placet")
 }
 
 fn foreign_verifier(
@@ -183,18 +183,17 @@ fn foreign_verifier(
 ) -> Result<process::Finished, Failure> {
     let mut command = Command::new("python3");
     // Isolated: the standard library and nothing else.
-    command.arg("-I").arg(tree::root().join("spec/verify.py"));
-    verify(&mut command, ledger, key, checkpoint, "python")
+    command.arg("-I").arg(tree::root().join("spec/verify.py")).arg(ledger);
+    verify(&mut command, key, checkpoint, "python")
 }
 
 fn verify(
     command: &mut Command,
-    ledger: &Path,
     key: &str,
     checkpoint: Option<&Path>,
     who: &str,
 ) -> Result<process::Finished, Failure> {
-    command.arg("--dir").arg(ledger).args(["--key", key]);
+    command.args(["--key", key]);
     if let Some(checkpoint) = checkpoint {
         command.arg("--checkpoint").arg(checkpoint);
     }

@@ -6,42 +6,56 @@ use std::{process::ExitCode, time::Instant};
 
 use crate::failure::Failure;
 
+mod bench;
+mod book;
+mod caller;
 mod conformance;
+mod crash;
+mod crm;
+mod dice;
 mod failure;
 mod forwarder;
+mod fuzz;
 mod ledger_foreign;
 mod mcp;
 mod node;
+mod operator;
+mod options;
 mod peers;
 mod place;
 mod process;
 mod python;
+mod race;
 mod tree;
 
-/// One check: its name, what it does, and how.
-type Check = (&'static str, &'static str, fn() -> Result<(), Failure>);
+/// One check: its name, what it does, and how. It takes the options after its name.
+type Check = (&'static str, &'static str, fn(&[String]) -> Result<(), Failure>);
 
 const CHECKS: &[Check] = &[
-    ("conformance", "the MCP conformance suite, directly and through the gateway", conformance::run),
-    ("peers", "foreign MCP clients and servers through the gateway", peers::run),
-    ("ledger-foreign", "a ledger of the running binary, verified by another program", ledger_foreign::run),
+    ("conformance", "the MCP conformance suite, directly and through the gateway", |_| conformance::run()),
+    ("peers", "foreign MCP clients and servers through the gateway", |_| peers::run()),
+    ("ledger-foreign", "a ledger of the running binary, verified by another program", |_| {
+        ledger_foreign::run()
+    }),
+    ("bench-gateway", "calls through the gateway against direct ones", bench::gateway),
+    ("bench-decide", "payload to verdict, indexed against stock", bench::decide),
+    ("bench-ledger", "durable receipts against a bare writer on the same disk", bench::ledger),
 ];
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let found = match wanted.as_slice() {
-        [name] => CHECKS.iter().find(|(known, ..)| known == name),
-        _ => None,
-    };
-    let Some((name, _, check)) = found else {
-        eprintln!("usage: cargo xtask CHECK\n");
+    let found = wanted.split_first().and_then(|(name, options)| {
+        CHECKS.iter().find(|(known, ..)| known == name).map(|check| (check, options))
+    });
+    let Some(((name, _, check), options)) = found else {
+        eprintln!("usage: cargo xtask CHECK [OPTIONS]\n");
         for (name, what, _) in CHECKS {
             eprintln!("  {name:<16} {what}");
         }
         return ExitCode::from(2);
     };
     let started = Instant::now();
-    let ended = check();
+    let ended = check(options);
     let seconds = started.elapsed().as_secs();
     match ended {
         Ok(()) => {

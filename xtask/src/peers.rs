@@ -29,23 +29,22 @@ const FASTMCP: &str = "fastmcp-slim[client]==4.1.6";
 /// How long one client may take over all servers.
 const CLIENT: Duration = Duration::from_secs(120);
 
+/// One tool of each server is denied.
+const DENIED_TOOLS: [(&str, &str); 5] = [
+    ("everything-stdio", "get-env"),
+    ("everything-http", "get-env"),
+    ("filesystem", "move_file"),
+    ("memory", "delete_relations"),
+    ("fixture", "test_image_content"),
+];
+
 const POLICY: &str = r#"
 @id("allow-all")
 permit (principal, action, resource);
 
 @id("some-tools-denied")
 @reason("the check denies one tool of each server")
-forbid (
-  principal,
-  action in [
-    Action::"everything-stdio.get-env",
-    Action::"everything-http.get-env",
-    Action::"filesystem.move_file",
-    Action::"memory.delete_relations",
-    Action::"fixture.test_image_content"
-  ],
-  resource
-);
+forbid (principal, action in [DENIED_TOOLS], resource);
 
 @id("no-keys")
 @reason("keys are not written by agents")
@@ -79,16 +78,18 @@ pub(crate) fn run() -> Result<(), Failure> {
     let place_folder = folder.join("place");
     fs::create_dir_all(&files)?;
     fs::create_dir_all(&place_folder)?;
+    let denied = DENIED_TOOLS.map(|(connector, tool)| format!("Action::\"{connector}.{tool}\""));
     let place = Place::open(&Plan {
         placet: &placet,
         folder: &place_folder,
-        policy: POLICY,
+        policy: &POLICY.replace("DENIED_TOOLS", &denied.join(", ")),
         connectors: &connectors(&node, &folder, &files, (&npm_url, &fixture_url)),
         hosts: &[],
     })?;
     let token = place.agent("peer")?;
 
     let subjects = subjects(&node, &folder, &files, (&npm_url, &fixture_url))?;
+    first_look(python_script(&python, &folder, "python_mcp.py"), &place, &token, &folder)?;
     let mut wrong = 0;
     for (name, command) in clients(&node, &python, &fastmcp, &folder)? {
         let by_stdio = (name == "python-mcp").then_some(placet.as_path());
@@ -123,7 +124,7 @@ fn targets(subjects: &[Subject], place: &Place, token: &str, files: &Path, place
         if let (Some(placet), "everything-stdio") = (placet, connector) {
             let bridge = json!({
                 "command": [placet, "stdio", connector],
-                "env": { "PLACET_TOKEN": token, "PLACET_URL": place.url(connector), "PLACET_HOME": place.home() },
+                "env": { "PLACET_TOKEN": token, "PLACET_GATEWAY": format!("http://{}", place.address()) },
             });
             add(format!("{connector} through `placet stdio`"), &bridge, &subject.steps);
         }
@@ -141,20 +142,37 @@ fn tour(mut command: Command, base: &Path, targets: &Value) -> Result<Value, Fai
     }
 }
 
+/// Some servers show more tools to a client that can do more. What the gateway has not seen at its own first look is
+/// in quarantine until the operator accepts it.
+fn first_look(client: Command, place: &Place, token: &str, folder: &Path) -> Result<(), Failure> {
+    let targets = ["everything-stdio", "everything-http", "fixture"].map(|connector| {
+        json!({
+            "name": connector, "root": "file:///", "url": place.url(connector), "token": token,
+            "mode": "legacy", "steps": [{ "do": "tools" }],
+        })
+    });
+    tour(client, &folder.join("first-look"), &json!({ "targets": targets }))?;
+    place.accept("everything-stdio")?;
+    place.accept("everything-http")?;
+    place.accept("fixture")
+}
+
+fn python_script(python: &Python, folder: &Path, script: &str) -> Command {
+    let mut command = Command::new(python.binary());
+    let script = tree::root().join("xtask/peers").join(script);
+    command.current_dir(folder).env("PYTHONDONTWRITEBYTECODE", "1").arg(script);
+    command
+}
+
 fn clients(node: &Node, python: &Python, fastmcp: &Python, folder: &Path) -> Result<Vec<Client>, Failure> {
     let scripts = tree::root().join("xtask/peers");
     // Node looks for packages beside the script; so the scripts go where the packages are.
     for script in ["plan.mjs", "typescript_1.mjs", "typescript_2.mjs"] {
         fs::copy(scripts.join(script), node.folder().join(script))?;
     }
-    let python_script = |python: &Python, script: &str| {
-        let mut command = Command::new(python.binary());
-        command.current_dir(folder).env("PYTHONDONTWRITEBYTECODE", "1").arg(scripts.join(script));
-        command
-    };
     Ok(vec![
-        ("python-mcp", python_script(python, "python_mcp.py")),
-        ("python-fastmcp", python_script(fastmcp, "python_fastmcp.py")),
+        ("python-mcp", python_script(python, folder, "python_mcp.py")),
+        ("python-fastmcp", python_script(fastmcp, folder, "python_fastmcp.py")),
         ("typescript-1", node.script(node.folder().join("typescript_1.mjs"))),
         ("typescript-2", node.script(node.folder().join("typescript_2.mjs"))),
     ])

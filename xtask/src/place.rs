@@ -55,7 +55,7 @@ impl Place {
         fs::create_dir_all(plan.folder.join("policies"))?;
         fs::write(plan.folder.join("policies/check.cedar"), plan.policy)?;
         fs::write(plan.folder.join("placet.toml"), configuration(plan, address)?)?;
-        let running = start(plan.placet, plan.folder, address)?;
+        let running = start(plan.placet, plan.folder, address, &[])?;
         let (placet, folder) = (plan.placet.to_path_buf(), plan.folder.to_path_buf());
         Ok(Self { placet, folder, address, running })
     }
@@ -77,8 +77,18 @@ impl Place {
 
     /// Starts the binary again after [`Self::stop`].
     pub(crate) fn start(&mut self) -> Result<(), Failure> {
-        self.running = start(&self.placet, &self.folder, self.address)?;
+        self.start_with(&[])
+    }
+
+    /// [`Self::start`] with these variables in its environment.
+    pub(crate) fn start_with(&mut self, environment: &[(&str, &str)]) -> Result<(), Failure> {
+        self.running = start(&self.placet, &self.folder, self.address, environment)?;
         Ok(())
+    }
+
+    /// The running binary.
+    pub(crate) fn process(&mut self) -> &mut Running {
+        &mut self.running
     }
 
     /// Registers an agent, starts an instance of it, and returns the instance's token.
@@ -116,15 +126,25 @@ impl Place {
         }
     }
 
+    /// The process id of the running binary.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.running.id()
+    }
+
     /// Stops the binary; commands that need no running one still work.
     pub(crate) fn stop(&mut self) {
         self.running.stop();
     }
 }
 
-fn start(placet: &Path, folder: &Path, address: SocketAddr) -> Result<Running, Failure> {
+fn start(
+    placet: &Path,
+    folder: &Path,
+    address: SocketAddr,
+    environment: &[(&str, &str)],
+) -> Result<Running, Failure> {
     let mut up = command(placet, folder);
-    up.args(["up", "--config", "placet.toml"]);
+    up.envs(environment.iter().copied()).args(["up", "--config", "placet.toml"]);
     let mut running = process::start(&mut up, &folder.join("placet.log"))?;
     running.wait_until(READY, || mcp::status(address, "/readyz") == Some(200))?;
     Ok(running)

@@ -80,6 +80,11 @@ pub(crate) fn finish(command: &mut Command, log: &Path, deadline: Duration) -> R
 }
 
 impl Running {
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until something accepts connections at this address.
     pub(crate) fn wait_for(&mut self, address: SocketAddr, deadline: Duration) -> Result<(), Failure> {
         self.wait_until(deadline, || TcpStream::connect_timeout(&address, GLANCE).is_ok())
@@ -98,6 +103,29 @@ impl Running {
             sleep(GLANCE);
         }
         Ok(())
+    }
+
+    /// Kills the program where it stands (`SIGKILL`).
+    pub(crate) fn kill(&mut self) {
+        let _killed = self.child.kill();
+        let _ended = self.child.wait();
+    }
+
+    /// Waits for the program to end by itself; whether it did.
+    pub(crate) fn ends_within(&mut self, deadline: Duration) -> bool {
+        let started = Instant::now();
+        while started.elapsed() < deadline {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return true;
+            }
+            sleep(GLANCE);
+        }
+        false
+    }
+
+    /// The program's process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Asks the program to stop and waits for its end.

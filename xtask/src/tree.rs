@@ -38,12 +38,29 @@ pub(crate) fn binaries<const N: usize>(
     wanted: [(&str, &str); N],
     folder: &Path,
 ) -> Result<[PathBuf; N], Failure> {
+    build("debug", &[], wanted, folder)
+}
+
+/// [`binaries`], optimised.
+pub(crate) fn releases<const N: usize>(
+    wanted: [(&str, &str); N],
+    folder: &Path,
+) -> Result<[PathBuf; N], Failure> {
+    build("release", &["--release"], wanted, folder)
+}
+
+fn build<const N: usize>(
+    profile: &str,
+    options: &[&str],
+    wanted: [(&str, &str); N],
+    folder: &Path,
+) -> Result<[PathBuf; N], Failure> {
     if let Some(built) = std::env::var_os("XTASK_BINARIES").map(PathBuf::from) {
         return Ok(wanted.map(|(_, binary)| built.join(binary)));
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.current_dir(root()).args(["build", "--quiet", "--locked"]);
+    build.current_dir(root()).args(["build", "--quiet", "--locked"]).args(options);
     for (package, binary) in wanted {
         build.args(["--package", package, "--bin", binary]);
     }
@@ -51,7 +68,7 @@ pub(crate) fn binaries<const N: usize>(
     if built.code != Some(0) {
         return Err(Failure::Broke(format!("the build failed:\n{}", built.errors)));
     }
-    Ok(wanted.map(|(_, binary)| target().join("debug").join(binary)))
+    Ok(wanted.map(|(_, binary)| target().join(profile).join(binary)))
 }
 
 fn target() -> PathBuf {

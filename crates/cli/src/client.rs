@@ -1,7 +1,7 @@
 //! The control API's client: HTTP/1.1 over the Unix socket, one connection a request.
 //! Problems become failures with the exit code they mean.
 
-use std::{path::PathBuf, time::Duration};
+use std::{io::ErrorKind, path::PathBuf, time::Duration};
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Method, Request, StatusCode, body::Bytes};
@@ -53,7 +53,10 @@ impl Client {
         path: &str,
         body: String,
     ) -> Result<(StatusCode, Bytes), Failure> {
-        let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(&error))?;
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| match error.kind() {
+            ErrorKind::PermissionDenied => self.forbidden(),
+            _ => self.unreachable(&error),
+        })?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| self.unreachable(&error))?;
@@ -69,6 +72,13 @@ impl Client {
         let status = response.status();
         let body = response.into_body().collect().await.map_err(|error| self.unreachable(&error))?;
         Ok((status, body.to_bytes()))
+    }
+
+    fn forbidden(&self) -> Failure {
+        let socket = self.socket.display();
+        let next = "run the command as the user that runs Placet";
+        Failure::new(format!("you may not connect to {socket}\n  next: {next}"))
+            .with_exit(Exit::Unauthenticated)
     }
 
     fn unreachable(&self, why: &dyn std::fmt::Display) -> Failure {

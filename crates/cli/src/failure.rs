@@ -65,7 +65,7 @@ impl From<crate::config::ConfigError> for Failure {
 impl From<crate::serve::ServeError> for Failure {
     fn from(error: crate::serve::ServeError) -> Self {
         let message = error.to_string();
-        let cause = error.source().map(|source| chain(source));
+        let cause = error.source().map(chain);
         Self { exit: Exit::Failed, message: [Some(message), cause].into_iter().flatten().collect::<Vec<_>>().join(": "), cause: None }
     }
 }

@@ -243,7 +243,8 @@ fn put_request(body: &mut Object, request: &AccessRequest) {
         body.set("pin", pin.to_string());
     }
     if let Some(resource) = &request.resource {
-        body.set("resources", vec![resource.to_string()]);
+        // The id is the agent's word and as long as it likes; the payload commits to all of it.
+        body.set("resources", vec![clip(&resource.to_string())]);
     }
     if let Some(facts) = &request.facts {
         let text = Json::Object(facts.attributes.clone()).canonical();

@@ -94,7 +94,11 @@ impl Engine {
         let digest = digest(request, policies);
         match self.ports.approvals.of_call(digest).await {
             Ok(Some(found)) if request.now < found.expires => match found.state.clone() {
-                ApprovalState::Approved(answer) => Evidence::Found(Approved { approval: found, answer }),
+                ApprovalState::Approved(answer) if covers(&found, gates) => {
+                    Evidence::Found(Approved { approval: found, answer })
+                }
+                // A gate that stands only now was not shown to the approver: a new question shows all of them.
+                ApprovalState::Approved(_) => self.ask(request, decision, gates, digest).await,
                 ApprovalState::Denied(answer) => {
                     let refusal =
                         Refusal::new(Code::ApprovalDenied, format!("{}: {}", answer.by, answer.rationale))
@@ -203,10 +207,10 @@ impl Engine {
         let now = self.ports.clock.now();
         let id = request.id;
         let approval = self.ports.approvals.approval(id).await?.ok_or(AnswerError::Unknown(id))?;
-        self.may_answer(&approval, &request.by, now)?;
         if approval.state != ApprovalState::Pending || now >= approval.expires {
             return Err(AnswerError::Closed(id));
         }
+        self.may_answer(&approval, &request.by, now)?;
         let answer = Answer { by: request.by, at: now, rationale: request.rationale };
         let state = match request.approve {
             true => ApprovalState::Approved(answer.clone()),
@@ -245,6 +249,10 @@ impl Engine {
 
 fn digest(request: &AccessRequest, policies: &Snapshot) -> CallDigest {
     request.call.digest(&request.agent.name, &request.instance, request.pin, policies.revision())
+}
+
+fn covers(approval: &Approval, gates: &[Gate]) -> bool {
+    gates.iter().all(|gate| approval.gates.iter().any(|shown| shown.policy == gate.policy))
 }
 
 fn allowed(request: AccessRequest, decision: Decision, approval: Option<Approval>) -> Judged {

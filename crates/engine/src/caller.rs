@@ -6,7 +6,7 @@ use std::sync::Arc;
 use placet_domain::{Agent, AgentName, AgentStatus, Code, Instance, InstanceId, Refusal, Timestamp};
 use placet_identity::{Claims, VerifyError};
 
-use crate::Engine;
+use crate::{Engine, pipeline::Judged};
 
 /// A credential as it was presented.
 #[derive(Debug, Clone)]
@@ -64,6 +64,19 @@ impl Engine {
         let claims = self.verifier.verify(token, now).map_err(refused_token)?;
         self.living(&claims, now)
             .map_err(|refusal| Unidentified { refusal, named: Some((claims.agent.clone(), claims.instance)) })
+    }
+
+    /// Refuses what would run for an instance that was revoked while its call was judged. Nothing is awaited between
+    /// this look and the append: a decision that lets a call go precedes the receipt of the revocation.
+    pub(crate) fn unless_revoked(&self, judged: Judged) -> Judged {
+        let Judged { request: Some(request), refusal: None, .. } = &judged else { return judged };
+        let instance = &request.instance;
+        let claims =
+            Claims { instance: instance.id, agent: instance.agent.clone(), expires: instance.expires };
+        match self.living(&claims, request.now) {
+            Ok(_) => judged,
+            Err(refusal) => Judged { refusal: Some(refusal), ..judged },
+        }
     }
 
     /// A signature says who an instance was when it started; the registry says whether it still lives.

@@ -214,10 +214,15 @@ impl Engine {
     fn accept_facts(&self, facts: &Object) -> Result<(), StartError> {
         for (name, value) in facts.members() {
             let Some(declared) = self.policy.facts.get(name) else {
-                let known: Vec<&str> = self.policy.facts.keys().map(String::as_str).collect();
+                let hint = match self.policy.facts.is_empty() {
+                    true => "no facts are declared".to_owned(),
+                    false => {
+                        let known: Vec<&str> = self.policy.facts.keys().map(String::as_str).collect();
+                        format!("declared are: {}", known.join(", "))
+                    }
+                };
                 return Err(StartError::Fact(format!(
-                    "fact `{name}` is not declared in `[policy.facts]` of placet.toml; declared are: {}",
-                    known.join(", ")
+                    "fact `{name}` is not declared in `[policy.facts]` of placet.toml; {hint}"
                 )));
             };
             let fits = match declared {

@@ -19,6 +19,9 @@ impl Engine {
         // Who is it, what do they want, on what, and may they? A refusal is a decision too.
         let judged = self.judge(&attempt, now).await.unwrap_or_else(Judged::stopped);
 
+        // Judging takes time. Whoever was revoked meanwhile does not act.
+        let judged = self.unless_revoked(judged);
+
         // Nothing leaves before the decision is on disk.
         match self.record(&attempt, judged, now).await {
             Recorded::Go(placet, open) => {

@@ -37,11 +37,12 @@ impl Engine {
 
     /// Types the policies anew after the tools have changed.
     pub(crate) async fn retype_policies(&self) {
+        let _one_at_a_time = self.reloading.lock().await;
+        // Read under the lock: a set that was replaced while this waited must not come back.
         let sources = self.sources.load_full();
         if sources.is_empty() {
             return;
         }
-        let _one_at_a_time = self.reloading.lock().await;
         match Snapshot::load(&sources, &self.policy_config()) {
             Ok(snapshot) => {
                 if let Err(error) = self.activate(snapshot, None).await {

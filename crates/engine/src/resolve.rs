@@ -3,7 +3,7 @@
 use placet_domain::{
     AccessRequest, Code, Object, Operation, Pin, Refusal, ResourceFacts, Timestamp, ToolCall,
 };
-use placet_policy::{Binding, Resolver, Snapshot};
+use placet_policy::{BindError, Binding, Resolver, Snapshot};
 
 use crate::{Caller, Engine, catalogue::Lookup, pipeline::Stopped};
 
@@ -40,9 +40,7 @@ impl Engine {
 
     async fn look_up(&self, policies: &Snapshot, request: &AccessRequest) -> Result<Found, Refusal> {
         let pin = self.accepted_pin(&request.call)?;
-        let binding = policies
-            .binding(&request.call)
-            .map_err(|error| Refusal::new(Code::OutsideSchema, error.to_string()))?;
+        let binding = policies.binding(&request.call).map_err(unbound)?;
         let facts = match &binding {
             Some(Binding { resource, resolver: Some(resolver), .. }) => {
                 Some(self.fetch(&request.call, resolver, &resource.id, request.now).await?)
@@ -85,6 +83,19 @@ impl Engine {
                 Code::NoFacts,
                 format!("`{}` answered with {} instead of an object", resolver.tool, other.kind()),
             )),
+        }
+    }
+}
+
+fn unbound(error: BindError) -> Refusal {
+    match error {
+        BindError::Missing(_) | BindError::NotAnId { .. } => {
+            Refusal::new(Code::OutsideSchema, error.to_string())
+        }
+        // The tool is accepted, but the policies in force were typed without it, or there are none.
+        BindError::UnknownAction(_) => {
+            let why = format!("the policies in force do not know the tool: {error}");
+            Refusal::new(Code::NotJudged, why).with_who("the operator")
         }
     }
 }

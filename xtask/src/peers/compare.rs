@@ -4,8 +4,11 @@ use serde_json::{Map, Value};
 
 /// Steps whose label begins so are refused by the policy, and are taken through the gateway alone.
 const DENIED: &str = "denied";
-/// Behind this, a text of the foreign server says when it was made.
-const MADE: &str = " created at ";
+/// Behind these, texts of the foreign servers are not compared: the minute at which they were made, and the client's
+/// own answer as it stood on the wire, whose members the gateway puts into canonical order.
+const CUTS: [&str; 2] = [" created at ", "\nRaw result: "];
+/// The gateway's lists of tools are stale sooner, and nobody else's to cache.
+const LIST_TTL_MS: u64 = 5_000;
 /// Characters of a value in the report.
 const SHOWN: usize = 600;
 
@@ -35,7 +38,8 @@ pub(super) fn report(client: &str, seen: &Value) -> usize {
                 continue;
             }
             let alone = direct.and_then(|steps| steps.get(label)).map(plain);
-            if alone.as_ref().map(|alone| without_denied(alone, label)) == Some(plain(value)) {
+            let behind = plain(value);
+            if alone.as_ref().map(|alone| expected(alone, label, &behind)).as_ref() == Some(&behind) {
                 same += 1;
             } else {
                 wrong += 1;
@@ -69,7 +73,10 @@ fn is_refusal(value: &Value) -> bool {
 /// Without what is ours and what depends on the minute.
 fn plain(value: &Value) -> Value {
     match value {
-        Value::String(text) => Value::String(text.split(MADE).next().unwrap_or_default().to_owned()),
+        Value::String(text) => {
+            let cut = CUTS.iter().filter_map(|cut| text.find(cut)).min();
+            Value::String(text.get(..cut.unwrap_or(text.len())).unwrap_or_default().to_owned())
+        }
         Value::Array(values) => values.iter().map(plain).collect(),
         Value::Object(members) => Value::Object(members.iter().filter_map(plain_member).collect()),
         other => other.clone(),
@@ -91,23 +98,31 @@ fn plain_member((name, value): (&String, &Value)) -> Option<(String, Value)> {
     }
 }
 
-/// A list of tools as the gateway has to show it: without those that the policy denies, and nobody else's to cache.
-fn without_denied(value: &Value, label: &str) -> Value {
+/// What the gateway has to show where the server shows this: a list of tools without those that the policy denies.
+fn expected(value: &Value, label: &str, behind: &Value) -> Value {
     let mut value = value.clone();
-    if label == "tools"
-        && let Some(list) = value.as_object_mut()
-        && list.contains_key("cacheScope")
-    {
-        list.insert("cacheScope".to_owned(), "private".into());
+    let Some(members) = value.as_object_mut() else { return value };
+    if label == "progress" {
+        // A library may drop what comes together with the answer; the gateway's delay can only spare it that.
+        let progress = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+        let (alone, all) = (progress(members.get("progress")), progress(behind.get("progress")));
+        if all.starts_with(&alone) {
+            members.insert("progress".to_owned(), all.into());
+        }
     }
-    if label == "tools"
-        && let Some(tools) = value.get_mut("tools").and_then(Value::as_array_mut)
-    {
-        let hidden = ["get-env", "move_file", "delete_relations", "test_image_content"];
-        tools.retain(|tool| {
-            let name = tool.get("name").and_then(Value::as_str).unwrap_or_default();
-            !hidden.contains(&name)
-        });
+    if label == "tools" {
+        if let Some(scope) = members.get_mut("cacheScope") {
+            *scope = "private".into();
+        }
+        if let Some(ttl) = members.get_mut("ttlMs") {
+            *ttl = ttl.as_u64().unwrap_or_default().min(LIST_TTL_MS).into();
+        }
+        if let Some(tools) = members.get_mut("tools").and_then(Value::as_array_mut) {
+            tools.retain(|tool| {
+                let name = tool.get("name").and_then(Value::as_str).unwrap_or_default();
+                !super::DENIED_TOOLS.iter().any(|(_, denied)| *denied == name)
+            });
+        }
     }
     value
 }

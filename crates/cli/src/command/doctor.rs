@@ -78,9 +78,9 @@ fn home(home: &Path) -> Vec<Check> {
         let what = format!("there is no home at {} yet", home.display());
         return vec![Check::warning(what, "`placet up` makes it, or name another with `--home`")];
     }
-    let mut checks = Vec::new();
-    for (path, mode) in [("", 0o700), ("keys", 0o700), ("run", 0o700), ("ledger", 0o700)] {
-        checks.push(private(&home.join(path), mode));
+    let mut checks = vec![private(home, 0o700)];
+    for folder in ["keys", "run", "ledger"] {
+        checks.push(private(&home.join(folder), 0o700));
     }
     for key in ["keys/token.key", "keys/ledger.key"] {
         checks.push(private(&home.join(key), 0o600));

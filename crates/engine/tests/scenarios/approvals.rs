@@ -25,8 +25,8 @@ async fn an_approval_runs_one_call_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_racing_calls_exactly_one_uses_the_approval() {
-    for _ in 0..20 {
-        let world = world().await;
+    let world = world().await;
+    for round in 1..=20 {
         let billing = billing(&world).await;
         let id = asked(&billing.calls(UPDATE, LARGE).await);
         world.approve(id, "alice").await.unwrap();
@@ -43,7 +43,11 @@ async fn of_racing_calls_exactly_one_uses_the_approval() {
                 Some(code) => assert!(matches!(code, Code::ApprovalUsed | Code::ApprovalRequired), "{code}"),
             }
         }
-        assert_eq!((ran, world.sent().len()), (1, 1));
+        assert_eq!((ran, world.sent().len()), (1, round));
+        if let Some(open) = world.ports.approvals.all(1).await.unwrap().pop() {
+            // Those who came too late may have asked anew; an agent has only so many questions open.
+            drop(world.deny(open.id, "alice").await);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use placet_domain::Json;
 use placet_engine::Reply;
 use placet_testkit::{Actor, Failure, PortOperation, World};
 
-use super::crm::{HUGE, LARGE, SMALL, UPDATE, answered, asked, billing, code, text, world};
+use super::crm::{HUGE, LARGE, SMALL, UPDATE, answered, asked, code, text, world};
 
 /// Long enough for everything in memory, short enough for what never answers.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -29,6 +29,16 @@ impl Story {
             Self::Approved | Self::Ask => LARGE,
             Self::Deny => HUGE,
         }
+    }
+
+    /// An instance of an agent that nobody has seen, just before its call.
+    async fn actor(self, world: &World, number: usize) -> Actor {
+        let actor = world.agent(&format!("agent-{number}")).on_behalf_of("bob").start().await;
+        if self == Self::Approved {
+            let id = asked(&actor.calls(UPDATE, LARGE).await);
+            world.approve(id, "alice").await.unwrap();
+        }
+        actor
     }
 }
 
@@ -63,26 +73,19 @@ fn receipt(receipt: &Json) -> String {
     }
 }
 
-/// A world just before the call.
-async fn scene(story: Story) -> (World, Actor) {
-    let world = world().await;
-    let billing = billing(&world).await;
-    if story == Story::Approved {
-        let id = asked(&billing.calls(UPDATE, LARGE).await);
-        world.approve(id, "alice").await.unwrap();
-    }
-    (world, billing)
-}
-
-async fn play(story: Story, arm: impl FnOnce(&World)) -> (World, Actor, Trace) {
-    let (world, billing) = scene(story).await;
+/// One cell: a failure is switched on, the call is made, and all is healed.
+async fn play(world: &World, story: Story, number: usize, arm: impl FnOnce(&World)) -> Trace {
+    let actor = story.actor(world, number).await;
     let (before, sent) = (world.ledger.receipts().len(), world.sent().len());
-    arm(&world);
-    let call = billing.calls(UPDATE, story.arguments());
-    let reply = tokio::time::timeout(PATIENCE, call).await.ok();
+    arm(world);
+    let reply = tokio::time::timeout(PATIENCE, actor.calls(UPDATE, story.arguments())).await.ok();
     let receipts = world.ledger.receipts().split_off(before);
     let trace = Trace { reply, sent: world.sent().len() - sent, receipts };
-    (world, billing, trace)
+    world.failpoints.heal();
+    // No lock is left behind: the next call goes through.
+    let next = tokio::time::timeout(PATIENCE * 10, actor.calls(UPDATE, SMALL)).await;
+    answered(&next.expect("the next call ends"));
+    trace
 }
 
 /// What holds in every cell.
@@ -105,38 +108,37 @@ async fn every_verdict_under_every_failure_is_as_reviewed() {
         "# verdict, failure: the reply's code, how often the tool was called, the receipts left.\n\
          # `waits`: the port never answers, and neither does the engine; the call has no effect from then on.\n",
     );
+    let world = world().await;
+    let mut number = 0;
     for story in Story::ALL {
-        let (_, _, trace) = play(story, |_| {}).await;
+        number += 1;
+        let trace = play(&world, story, number, |_| {}).await;
         check(&trace, &format!("{story:?}"));
         let undisturbed = trace.line();
         writeln!(table, "\n{story:?}\n  {:<30} {undisturbed}", "-").unwrap();
-        for operation in PortOperation::ALL {
-            for failure in Failure::ALL {
-                let cell = format!("{operation:?} {failure:?}");
-                let (world, billing, trace) = play(story, |world| world.failpoints.fail(operation, failure)).await;
-                check(&trace, &cell);
-                let waits = trace.reply.is_none();
-                assert!(!waits || failure == Failure::Hang, "{cell}: hangs where nothing hangs");
-                if trace.line() != undisturbed {
-                    writeln!(table, "  {cell:<30} {}", trace.line()).unwrap();
-                }
-                // No lock is left behind: healed, the next call goes through.
-                world.failpoints.heal();
-                let next = tokio::time::timeout(PATIENCE, billing.calls(UPDATE, SMALL)).await;
-                answered(&next.expect("the next call ends"));
-            }
-        }
-        for failure in Failure::ALL {
-            let cell = format!("LedgerAppend {failure:?}, second");
-            let second = |world: &World| world.failpoints.fail_nth(PortOperation::LedgerAppend, 1, failure);
-            let (_, _, trace) = play(story, second).await;
+        for (operation, failure, calls) in cells() {
+            number += 1;
+            let cell = format!("{operation:?} {failure:?}{}", if calls == 0 { "" } else { ", second" });
+            let arm = |world: &World| match calls {
+                0 => world.failpoints.fail(operation, failure),
+                _ => world.failpoints.fail_nth(operation, calls, failure),
+            };
+            let trace = play(&world, story, number, arm).await;
             check(&trace, &cell);
+            assert!(trace.reply.is_some() || failure == Failure::Hang, "{cell}: hangs where nothing hangs");
             if trace.line() != undisturbed {
                 writeln!(table, "  {cell:<30} {}", trace.line()).unwrap();
             }
         }
     }
     compare(&table);
+}
+
+/// Each operation fails from its first call on in each way; the log also from its second, which records the outcome.
+fn cells() -> Vec<(PortOperation, Failure, u32)> {
+    let first = PortOperation::ALL.into_iter().map(|operation| (operation, 0));
+    let all = first.chain([(PortOperation::LedgerAppend, 1)]);
+    all.flat_map(|(operation, calls)| Failure::ALL.map(|failure| (operation, failure, calls))).collect()
 }
 
 fn compare(table: &str) {

@@ -171,7 +171,7 @@ async fn every_receipt_fits_into_a_leaf_whatever_the_agent_sends() {
         .policies(r#"@id("all") permit (principal, action, resource);"#)
         .open()
         .await;
-    let flood = world.agent("flood").ticket(&"t".repeat(100_000)).start().await;
+    let flood = world.agent("flood").ticket(&"\u{1}".repeat(placet_domain::limits::TEXT_CHARS)).start().await;
     let long = "\u{1}é\\".repeat(30_000);
     let attempts = [
         Json::Object(placet_domain::Object::new().with("deal_id", long.as_str())),

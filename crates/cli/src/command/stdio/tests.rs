@@ -19,7 +19,7 @@ type Log = Arc<Mutex<Vec<String>>>;
 struct Client {
     input: Option<DuplexStream>,
     output: Lines<BufReader<DuplexStream>>,
-    bridge: tokio::task::JoinHandle<Result<Exit, Failure>>,
+    bridge: JoinHandle<Result<Exit, Failure>>,
     log: Log,
 }
 
