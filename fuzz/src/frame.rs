@@ -17,7 +17,10 @@ fn inbound(bytes: &[u8]) {
     let again = Json::parse(written.as_str().as_bytes()).expect("what we send is strict JSON");
     let params = again.member("params").and_then(Json::as_object);
     assert_eq!(params, Some(call.params()), "what is sent is what was judged");
-    assert_eq!(params.map(|params| Json::Object(params.clone()).canonical()).as_deref(), Some(written.params()));
+    assert_eq!(
+        params.map(|params| Json::Object(params.clone()).canonical()).as_deref(),
+        Some(written.params())
+    );
 }
 
 fn outbound(bytes: &[u8]) {
@@ -29,9 +32,15 @@ fn outbound(bytes: &[u8]) {
             let again = RawResult::parse(text.as_bytes()).expect("a result with our meta is a result");
             assert_eq!(again.is_error(), result.is_error());
             assert_eq!(again.result_type(), result.result_type());
-            let ours = again.member("_meta").map(|all| RawResult::parse(all.as_bytes()).expect("`_meta` is an object"));
+            let ours = again
+                .member("_meta")
+                .map(|all| RawResult::parse(all.as_bytes()).expect("`_meta` is an object"));
             let ours = ours.as_ref().and_then(|all| all.member(meta::RECEIPT));
-            assert_eq!(ours, Some(r#"{"id":"rcp_1"}"#), "the receipt is ours, whatever the server has put there");
+            assert_eq!(
+                ours,
+                Some(r#"{"id":"rcp_1"}"#),
+                "the receipt is ours, whatever the server has put there"
+            );
         }
         Outbound::Response { body: ResponseBody::Error(_), .. } | Outbound::Request { .. } => {}
         Outbound::Unaddressed(_) | Outbound::Notification { .. } => return,

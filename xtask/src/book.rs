@@ -31,6 +31,8 @@ pub(crate) struct Book {
     pub(crate) outcomes: HashMap<String, Vec<String>>,
     /// How many allowing decisions there are for a rationale.
     pub(crate) rationales: HashMap<String, u64>,
+    /// Where frames begin: first entry, segment, offset.
+    pub(crate) frames: Vec<(u64, PathBuf, u64)>,
     /// The checkpoint of the last intact frame.
     pub(crate) checkpoint: Vec<u8>,
 }
@@ -53,6 +55,7 @@ impl Book {
             allowed: HashMap::new(),
             outcomes: HashMap::new(),
             rationales: HashMap::new(),
+            frames: Vec::new(),
             checkpoint: Vec::new(),
         }
     }
@@ -60,8 +63,10 @@ impl Book {
     /// Reads on to the last intact frame.
     pub(crate) fn read_on(&mut self) -> Result<(), Failure> {
         loop {
-            let bytes = fs::read(segment_path(&self.folder, self.segment))?;
+            let path = segment_path(&self.folder, self.segment);
+            let bytes = fs::read(&path)?;
             while let Some(frame) = frame(&bytes, self.offset, self.ids.len() as u64) {
+                self.frames.push((self.ids.len() as u64, path.clone(), self.offset));
                 self.take(frame)?;
                 self.offset += frame.len() as u64;
             }
@@ -127,7 +132,8 @@ fn u32_at(bytes: &[u8], offset: usize) -> u32 {
 /// A string behind its two-byte length, and what follows it.
 fn short(bytes: &[u8]) -> (&[u8], &[u8]) {
     let split = bytes.split_first_chunk::<2>();
-    let split = split.and_then(|(length, rest)| rest.split_at_checked(usize::from(u16::from_le_bytes(*length))));
+    let split =
+        split.and_then(|(length, rest)| rest.split_at_checked(usize::from(u16::from_le_bytes(*length))));
     split.unwrap_or_default()
 }
 

@@ -59,7 +59,12 @@ impl Caller {
     }
 
     /// [`Self::call`] with arguments spelled by the caller.
-    pub(crate) fn call_with_text(&mut self, tool: &str, arguments: &str, rationale: &str) -> io::Result<Answer> {
+    pub(crate) fn call_with_text(
+        &mut self,
+        tool: &str,
+        arguments: &str,
+        rationale: &str,
+    ) -> io::Result<Answer> {
         let answered = self.exchange(tool, arguments, rationale);
         if answered.is_err() {
             self.connection = None;
@@ -100,11 +105,15 @@ impl Answer {
         let meta = |key: &str| result.get("_meta").and_then(|meta| meta.get(key)).cloned();
         // A refusal of who one is is an error of JSON-RPC.
         let refusal = meta("dev.placet/refusal").or_else(|| message.get("error")?.get("data").cloned());
-        let text = |key: &str| refusal.as_ref().and_then(|refusal| refusal.get(key)?.as_str().map(str::to_owned));
+        let text =
+            |key: &str| refusal.as_ref().and_then(|refusal| refusal.get(key)?.as_str().map(str::to_owned));
         Self {
             refused: text("code"),
             ticket: text("ticket"),
-            is_error: result.get("isError").and_then(Value::as_bool).unwrap_or(message.get("error").is_some()),
+            is_error: result
+                .get("isError")
+                .and_then(Value::as_bool)
+                .unwrap_or(message.get("error").is_some()),
             receipt: meta("dev.placet/receipt").unwrap_or_default(),
             message,
         }

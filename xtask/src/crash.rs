@@ -3,12 +3,7 @@
 
 use std::{fs, time::Duration};
 
-use crate::{
-    dice::Dice,
-    failure::Failure,
-    options::Options,
-    tree,
-};
+use crate::{dice::Dice, failure::Failure, options::Options, tree};
 
 mod disk;
 mod load;
@@ -43,8 +38,8 @@ const STEPS: [(&str, u64); 11] = [
 
 /// Runs the check.
 #[expect(clippy::print_stdout, reason = "the figures of the check")]
-pub(crate) fn run() -> Result<(), Failure> {
-    let options = Options::read(&["--cycles", "--passes", "--seed"])?;
+pub(crate) fn run(options: &[String]) -> Result<(), Failure> {
+    let options = Options::read(options, &["--cycles", "--passes", "--seed"])?;
     let cycles = options.number("--cycles").unwrap_or(CYCLES);
     let passes = options.number("--passes").unwrap_or(PASSES);
     let seed = options.number("--seed").unwrap_or_else(Dice::fresh_seed);

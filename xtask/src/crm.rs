@@ -12,7 +12,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{failure::Failure, process::{self, Running}};
+use crate::{
+    failure::Failure,
+    process::{self, Running},
+};
 
 /// A running CRM.
 #[derive(Debug)]

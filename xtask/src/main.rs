@@ -37,6 +37,13 @@ const CHECKS: &[Check] = &[
     ("ledger-foreign", "a ledger of the running binary, verified by another program", |_| {
         ledger_foreign::run()
     }),
+    (
+        "crash",
+        "kill -9, aborts, full and failing disks under load [--cycles N] [--passes N] [--seed N]",
+        crash::run,
+    ),
+    ("race", "races for one approval, and all that must not use it [--trials N]", race::run),
+    ("fuzz", "any bytes at the parsers and decoders [--seconds N]", fuzz::run),
     ("bench-gateway", "calls through the gateway against direct ones", bench::gateway),
     ("bench-decide", "payload to verdict, indexed against stock", bench::decide),
     ("bench-ledger", "durable receipts against a bare writer on the same disk", bench::ledger),

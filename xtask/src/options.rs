@@ -9,20 +9,20 @@ use crate::failure::Failure;
 pub(crate) struct Options(BTreeMap<String, u64>);
 
 impl Options {
-    /// Reads the command line; a name that the check does not know is an error.
-    pub(crate) fn read(known: &[&str]) -> Result<Self, Failure> {
-        Self::of(std::env::args().skip(2), known)
-    }
-
-    fn of(mut arguments: impl Iterator<Item = String>, known: &[&str]) -> Result<Self, Failure> {
+    /// Reads what follows the name; a word that the check does not know is an error.
+    pub(crate) fn read(arguments: &[String], known: &[&str]) -> Result<Self, Failure> {
+        let mut arguments = arguments.iter();
         let mut given = BTreeMap::new();
         while let Some(name) = arguments.next() {
             if !known.contains(&name.as_str()) {
-                return Err(Failure::Broke(format!("there is no option `{name}`, only {}", known.join(", "))));
+                return Err(Failure::Broke(format!(
+                    "there is no option `{name}`, only {}",
+                    known.join(", ")
+                )));
             }
             let number = arguments.next().and_then(|number| number.parse().ok());
             let number = number.ok_or_else(|| Failure::Broke(format!("`{name}` needs a number")))?;
-            given.insert(name, number);
+            given.insert(name.clone(), number);
         }
         Ok(Self(given))
     }
@@ -38,7 +38,8 @@ mod tests {
     use super::*;
 
     fn options(words: &[&str]) -> Result<Options, Failure> {
-        Options::of(words.iter().map(ToString::to_string), &["--cycles", "--seed"])
+        let words: Vec<_> = words.iter().map(ToString::to_string).collect();
+        Options::read(&words, &["--cycles", "--seed"])
     }
 
     #[test]

@@ -123,11 +123,6 @@ impl Running {
         false
     }
 
-    /// The program's process id.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Asks the program to stop and waits for its end.
     pub(crate) fn stop(&mut self) {
         if !matches!(self.child.try_wait(), Ok(None)) {

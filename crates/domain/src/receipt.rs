@@ -3,7 +3,7 @@
 
 use crate::{
     AccessRequest, AgentName, Approval, CallDigest, CallId, Commitment, ConnectorName, Decision, DenyCause,
-    Digest, InstanceId, Json, Object, Outcome, PersonName, ReceiptId, Timestamp, Verdict,
+    Digest, InstanceId, Json, Object, Operation, Outcome, PersonName, ReceiptId, Timestamp, Verdict,
 };
 
 /// Where a receipt stands in the ledger.
@@ -256,6 +256,17 @@ fn put_request(body: &mut Object, request: &AccessRequest) {
         .with_some("on_behalf_of", mandate.on_behalf_of.as_ref().map(|person| person.as_str()));
     if !mandate.is_empty() {
         body.set("mandate", mandate);
+    }
+}
+
+/// The data a call is about: the bound resource, or the URI of an MCP resource.
+fn accessed(request: &AccessRequest) -> Option<String> {
+    match (&request.resource, request.call.operation()) {
+        (Some(resource), _) => Some(resource.to_string()),
+        (None, Operation::ReadResource) => {
+            request.call.params().member("uri").and_then(Json::as_str).map(clip)
+        }
+        (None, _) => None,
     }
 }
 

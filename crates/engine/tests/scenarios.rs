@@ -2,6 +2,7 @@
 //! Assertions are about receipts, replies and the upstream's own log. The rules are the invariants of ARCHITECTURE.md.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "a wrong name in a test is a failed test"

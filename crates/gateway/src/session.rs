@@ -137,3 +137,34 @@ impl Sessions {
         self.open.read().len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_cancellation_finds_its_call_until_that_has_ended() {
+        let calls = Calls::default();
+        let (relay, _frames) = mpsc::channel(1);
+        let (one, same_digits) = (Id::Integer(1), Id::Text("1".to_owned()));
+        calls.begin(&one, &relay);
+        assert!(calls.relay_of(&one).is_some_and(|found| found.same_channel(&relay)));
+        assert!(calls.relay_of(&same_digits).is_none());
+        drop(relay);
+        assert!(calls.relay_of(&one).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_late_answer_waits_for_the_client_that_resumes() {
+        let late = Late::default();
+        assert!(!late.is_due());
+        late.expect();
+        assert!(late.is_due());
+        late.arrive((Bytes::from_static(b"{}"), Some("7".to_owned())));
+        assert!(late.is_due());
+        assert_eq!(late.next().await, (Bytes::from_static(b"{}"), Some("7".to_owned())));
+        assert!(!late.is_due());
+    }
+}

@@ -23,7 +23,7 @@ mod queue;
 
 use queue::{Batch, Limits, Queue, Taken};
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 9;
 const IN_FLIGHT: [u64; 3] = [1, 64, 1_024];
 const LEAF_BYTES: usize = 600;
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
@@ -39,7 +39,9 @@ fn main() -> Result<(), Failure> {
     let dir = tempfile::tempdir_in(&dir)?;
     let each = Duration::from_secs_f64(seconds / (ROUNDS * IN_FLIGHT.len() * 2 + 4) as f64);
     let mut out = io::stdout().lock();
-    writeln!(out, "{LEAF_BYTES}-byte receipts, {ROUNDS} alternating rounds of {each:.2?} each\n")?;
+    writeln!(out, "{LEAF_BYTES}-byte receipts, {ROUNDS} alternating rounds of {each:.2?} each")?;
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    writeln!(out, "load average at the start: {}", load.trim_end())?;
     writeln!(out, "in flight  writer   receipts/s  CPU us/receipt  per sync  fdatasync p50 / p99 us")?;
     let mut rows = Vec::new();
     for in_flight in IN_FLIGHT {
@@ -57,10 +59,11 @@ fn main() -> Result<(), Failure> {
             }
             fs::remove_dir_all(&place)?;
         }
+        // Of the two runs of each round, which met the same machine; then the median round.
+        let ratio = median(ours.iter().zip(&bare).map(|(ours, bare)| ours.rate / bare.rate).collect());
         let (bare, ours) = (Summary::of(&mut bare), Summary::of(&mut ours));
         bare.print(&mut out, in_flight, "bare")?;
         ours.print(&mut out, in_flight, "ledger")?;
-        let ratio = ours.rate / bare.rate;
         writeln!(out, "{in_flight:>9}  ratio    {ratio:>10.2}")?;
         rows.push((in_flight, bare, ours, ratio));
     }

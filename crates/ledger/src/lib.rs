@@ -17,6 +17,7 @@ mod proof;
 mod queue;
 mod reader;
 mod recover;
+mod running;
 mod segment;
 mod verify;
 #[cfg(test)]

@@ -2,8 +2,7 @@
 //! It replays every seed, then mutates them. A panic or more than a second for one input fails; the input is kept.
 
 use std::{
-    env, fs,
-    io,
+    env, fs, io,
     panic::catch_unwind,
     path::Path,
     process::ExitCode,
@@ -16,8 +15,22 @@ const HANG: Duration = Duration::from_secs(1);
 const LONGEST: usize = 64 * 1024;
 /// What parsers stumble over.
 const SPICE: [&[u8]; 16] = [
-    b"{", b"}", b"[", b"]", b"\"", b"\\u0000", b"\\ud800", b"\0", b"\xef\xbb\xbf", b"\xff", b"1e308", b"9007199254740993",
-    b"\r\n", b"data:", b"\n\n", b"\xff\xff\xff\xff",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"\"",
+    b"\\u0000",
+    b"\\ud800",
+    b"\0",
+    b"\xef\xbb\xbf",
+    b"\xff",
+    b"1e308",
+    b"9007199254740993",
+    b"\r\n",
+    b"data:",
+    b"\n\n",
+    b"\xff\xff\xff\xff",
 ];
 
 fn main() -> io::Result<ExitCode> {
@@ -56,7 +69,8 @@ fn main() -> io::Result<ExitCode> {
 }
 
 fn read(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
-    let mut files: Vec<_> = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut files: Vec<_> =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     files.sort();
     files.into_iter().map(fs::read).collect()
 }
@@ -70,7 +84,10 @@ fn survives(run: fn(&[u8]), input: &[u8], target: &str) -> io::Result<bool> {
     }
     let kept = format!("{target}-failed-{}", std::process::id());
     fs::write(&kept, input)?;
-    println!("{target}: {} after {elapsed:?}, the input is in {kept}", if sound { "hung" } else { "panicked" });
+    println!(
+        "{target}: {} after {elapsed:?}, the input is in {kept}",
+        if sound { "hung" } else { "panicked" }
+    );
     Ok(false)
 }
 

@@ -167,7 +167,9 @@ impl Mounted {
                 return Ok(Self { folder: folder.to_path_buf(), sudo });
             }
         }
-        Err(Failure::Unavailable("a tmpfs cannot be mounted here, neither directly nor with `sudo -n`".to_owned()))
+        Err(Failure::Unavailable(
+            "a tmpfs cannot be mounted here, neither directly nor with `sudo -n`".to_owned(),
+        ))
     }
 }
 

@@ -96,6 +96,10 @@ impl Ack {
             Some((receipt.get("index")?.as_u64()?, receipt.get("id")?.as_str()?.to_owned()))
         };
         let call = answer.receipt.get("call").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Self { marker, call, receipts: ["decision", "outcome"].iter().filter_map(|kind| place(kind)).collect() }
+        Self {
+            marker,
+            call,
+            receipts: ["decision", "outcome"].iter().filter_map(|kind| place(kind)).collect(),
+        }
     }
 }

@@ -19,6 +19,8 @@ use crate::{
 
 /// The smallest segments, so that the ledger goes on to new ones all the time.
 const LEDGER: &str = "[ledger]\nsegment_bytes = 81920\n";
+/// How the verifier ends when something is wrong.
+const DAMAGED: i32 = 6;
 
 /// Copies of the binaries, which nobody builds anew meanwhile.
 #[derive(Debug)]
@@ -178,9 +180,13 @@ impl Scene {
                 wrong.push(format!("the CRM did {marker} {times} times under {decisions} decisions"));
             }
         }
-        wrong.extend(self.book.outcomes.iter().filter(|(_, all)| all.len() != 1).map(|(call, all)| {
-            format!("call {call} has {} outcomes", all.len())
-        }));
+        wrong.extend(
+            self.book
+                .outcomes
+                .iter()
+                .filter(|(_, all)| all.len() != 1)
+                .map(|(call, all)| format!("call {call} has {} outcomes", all.len())),
+        );
         self.figures.violations.extend(wrong);
         self.figures.acked += latest.acked.len() as u64;
         self.figures.refused += latest.refused.len() as u64;
@@ -216,9 +222,49 @@ impl Scene {
         if open > 0 {
             self.violation(format!("{open} calls are still open after a clean stop"));
         }
+        self.control(&book)?;
         self.figures.upstream = self.crm.seen().values().sum();
         self.figures.receipts = book.ids.len() as u64;
         Ok(self.figures)
+    }
+}
+
+impl Scene {
+    /// Would the audit notice? From a copy of the files the end is taken, from the frame of an acknowledged decision
+    /// on, as a disk that lies about durability would.
+    fn control(&mut self, book: &Book) -> Result<(), Failure> {
+        let acked = self.acked.last().and_then(|ack| ack.receipts.first()).map(|(index, _)| *index);
+        let cut = acked.and_then(|index| book.frames.iter().rfind(|(first, ..)| *first <= index));
+        let Some((entry, segment, offset)) = cut else { return Ok(()) };
+        let (ledger, copy) = (self.place.home().join("ledger"), self.folder.join("control"));
+        fs::create_dir_all(&copy)?;
+        for found in fs::read_dir(&ledger)? {
+            let path = found?.path();
+            // Segments are named by their first entry, so later ones sort behind.
+            let kept = path.extension().is_none_or(|kind| kind != "seg") || path <= *segment;
+            if kept && path.is_file() {
+                fs::copy(&path, copy.join(path.file_name().unwrap_or_default()))?;
+            }
+        }
+        let touched = copy.join(segment.file_name().unwrap_or_default());
+        let mut bytes = fs::read(&touched)?;
+        bytes.iter_mut().skip(usize::try_from(*offset).unwrap_or(usize::MAX)).for_each(|byte| *byte = 0);
+        fs::write(touched, bytes)?;
+        let mut shorter = Book::of(copy.clone());
+        shorter.read_on()?;
+        if shorter.ids.len() as u64 != *entry || missing(&shorter, &self.acked).is_empty() {
+            self.violation("the audit does not notice a ledger without its end".to_owned());
+        }
+        let (copy, checkpoint) =
+            (copy.display().to_string(), self.folder.join("checkpoint").display().to_string());
+        let verified = self.place.run(&["ledger", "verify", "--dir", &copy, "--checkpoint", &checkpoint])?;
+        if verified.code != Some(DAMAGED) {
+            self.violation(format!(
+                "the verifier of a ledger without its end ended with {:?}",
+                verified.code
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -26,6 +26,11 @@ pub(super) fn report(client: &str, seen: &Value) -> usize {
         let Some((connector, how)) = name.split_once(" through ") else { continue };
         let direct = seen.get(format!("{connector} directly"));
         let (mut same, mut denied) = (0, 0);
+        if let Some(error) = steps.get("connect") {
+            wrong += 1;
+            println!("DIFF {client} {name}: no connection: {}", shown(error));
+            continue;
+        }
         for (label, value) in steps.as_object().into_iter().flatten() {
             if label.starts_with(DENIED) {
                 match is_refusal(value) {

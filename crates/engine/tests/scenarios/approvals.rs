@@ -6,7 +6,9 @@ use placet_domain::{ApprovalState, Code, Json, limits};
 use placet_engine::AnswerError;
 use placet_testkit::{Failure, PortOperation};
 
-use super::crm::{LARGE, UPDATE, answered, asked, billing, calls_anew, code, owner, refused, rules_and, text, world};
+use super::crm::{
+    LARGE, UPDATE, answered, asked, billing, calls_anew, code, owner, refused, rules_and, text, world,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -5,7 +5,8 @@ use placet_engine::Reply;
 use placet_testkit::{Actor, World};
 
 use super::crm::{
-    APPROVERS, DEAL_SCHEMA, LARGE, RULES, UPDATE, answered, asked, billing, builder, described, owner, rules_and, world,
+    APPROVERS, DEAL_SCHEMA, LARGE, RULES, UPDATE, answered, asked, billing, builder, described, owner,
+    rules_and, world,
 };
 
 /// A world in which alice approved bob's large deal and nobody has used it.
@@ -141,5 +142,8 @@ async fn every_encoding_of_the_same_call_is_the_same_call() {
         assert_eq!(asked(&billing.calls(UPDATE, encoding).await), question, "{encoding}");
     }
     answered(&billing.calls(UPDATE, r#"{"amount":48250.0,"deal_id":"D-bob"}"#).await);
-    assert_eq!(world.sent()[0].params, r#"{"arguments":{"amount":48250,"deal_id":"D-bob"},"name":"update_deal"}"#);
+    assert_eq!(
+        world.sent()[0].params,
+        r#"{"arguments":{"amount":48250,"deal_id":"D-bob"},"name":"update_deal"}"#
+    );
 }

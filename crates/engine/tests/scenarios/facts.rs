@@ -38,7 +38,8 @@ async fn whose_deal_it_is_says_the_crm_and_not_the_agent() {
     let world = world().await;
     let billing = billing(&world).await;
     world.connectors.show_tool("crm", {
-        let schema = r#"{"type":"object","properties":{"deal_id":{"type":"string"},"owner":{"type":"string"}}}"#;
+        let schema =
+            r#"{"type":"object","properties":{"deal_id":{"type":"string"},"owner":{"type":"string"}}}"#;
         let schema = Json::parse(schema.as_bytes()).unwrap();
         let definition = Object::new().with("name", "update_deal").with("inputSchema", schema);
         ToolDefinition { name: "update_deal".parse().unwrap(), definition: definition.into() }

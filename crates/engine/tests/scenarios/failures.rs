@@ -67,7 +67,9 @@ impl Trace {
 
 fn receipt(receipt: &Json) -> String {
     match text(receipt, "kind").as_str() {
-        "decision" => format!("decision {} {}", text(receipt, "verdict"), text(receipt, "code")).trim().to_owned(),
+        "decision" => {
+            format!("decision {} {}", text(receipt, "verdict"), text(receipt, "code")).trim().to_owned()
+        }
         "outcome" => format!("outcome {}", text(receipt, "outcome")),
         other => other.to_owned(),
     }
@@ -76,10 +78,11 @@ fn receipt(receipt: &Json) -> String {
 /// One cell: a failure is switched on, the call is made, and all is healed.
 async fn play(world: &World, story: Story, number: usize, arm: impl FnOnce(&World)) -> Trace {
     let actor = story.actor(world, number).await;
-    let (before, sent) = (world.ledger.receipts().len(), world.sent().len());
+    let (before, sent) = (world.ledger.leaves().len(), world.sent().len());
     arm(world);
     let reply = tokio::time::timeout(PATIENCE, actor.calls(UPDATE, story.arguments())).await.ok();
-    let receipts = world.ledger.receipts().split_off(before);
+    let left = world.ledger.leaves().split_off(before);
+    let receipts = left.iter().map(|leaf| Json::parse(leaf.as_bytes()).unwrap()).collect();
     let trace = Trace { reply, sent: world.sent().len() - sent, receipts };
     world.failpoints.heal();
     // No lock is left behind: the next call goes through.
@@ -93,7 +96,8 @@ fn check(trace: &Trace, cell: &str) {
     let (decisions, outcomes) = (trace.count("decision"), trace.count("outcome"));
     assert!(trace.sent <= 1 && decisions <= 1 && outcomes <= 1, "{cell}");
     if trace.sent == 1 {
-        let allowed = |receipt: &Json| text(receipt, "verdict") == "allow" && text(receipt, "code").is_empty();
+        let allowed =
+            |receipt: &Json| text(receipt, "verdict") == "allow" && text(receipt, "code").is_empty();
         assert!(trace.receipts.iter().any(allowed), "{cell}: sent without a durable decision");
     }
     if let Some(Reply::Answered { receipts, .. }) = &trace.reply {

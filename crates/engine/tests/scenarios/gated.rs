@@ -1,6 +1,9 @@
 //! Ports that wait in the middle of an operation until the scenario lets them go on.
 
-use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use async_trait::async_trait;
 use placet_domain::{ConnectorName, Json, Object, Opening, ToolCall, ToolDefinition, ToolName};
@@ -75,7 +78,12 @@ impl Connectors for SlowFacts {
         self.connectors.tools(connector).await
     }
 
-    async fn facts(&self, connector: &ConnectorName, tool: &ToolName, arguments: Object) -> Result<Json, ConnectError> {
+    async fn facts(
+        &self,
+        connector: &ConnectorName,
+        tool: &ToolName,
+        arguments: Object,
+    ) -> Result<Json, ConnectError> {
         self.gate.pass().await;
         self.connectors.facts(connector, tool, arguments).await
     }

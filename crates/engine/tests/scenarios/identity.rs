@@ -105,7 +105,8 @@ async fn a_token_of_ours_for_another_audience_is_refused() {
         agent: billing.instance.agent.clone(),
         expires: billing.instance.expires,
     };
-    let other = Deployment { audience: "https://other.example/mcp".to_owned(), ..world.engine.deployment().clone() };
+    let other =
+        Deployment { audience: "https://other.example/mcp".to_owned(), ..world.engine.deployment().clone() };
     let mut attempt = billing.attempt(UPDATE, SMALL);
     let token = own_key().issue(&other, &claims, world.ports.clock.now()).unwrap();
     attempt.credential = Credential::Bearer(token.into());

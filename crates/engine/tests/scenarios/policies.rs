@@ -7,7 +7,10 @@ use placet_engine::ReloadError;
 use placet_policy::PolicySource;
 
 use super::{
-    crm::{APPROVERS, LARGE, RULES, SMALL, UPDATE, answered, asked, billing, builder, described, owner, refused, rules_and, text, world},
+    crm::{
+        APPROVERS, LARGE, RULES, SMALL, UPDATE, answered, asked, billing, builder, described, owner, refused,
+        rules_and, text, world,
+    },
     gated::{Gate, SlowLedger},
 };
 
@@ -93,7 +96,7 @@ async fn calls_during_a_reload_are_judged_by_one_set_or_the_other() {
             })
         })
         .collect();
-    for turn in 0..40 {
+    for turn in 0..12 {
         world.engine.reload(sets[turn % 2].clone(), None).await.unwrap();
         tokio::task::yield_now().await;
     }
@@ -102,7 +105,9 @@ async fn calls_during_a_reload_are_judged_by_one_set_or_the_other() {
     }
     let leaves = world.ledger.receipts();
     let mut seen = [0, 0];
-    for (index, receipt) in leaves.iter().enumerate().filter(|(_, one)| text(one, "kind") == "decision").skip(mark) {
+    for (index, receipt) in
+        leaves.iter().enumerate().filter(|(_, one)| text(one, "kind") == "decision").skip(mark)
+    {
         let amount = opened(&world, index, receipt).expect("one of the amounts was committed to");
         let revision = text(receipt, "policy");
         let expected = match (revision == first, revision == second) {
@@ -134,8 +139,9 @@ async fn a_tool_that_changes_during_a_reload_does_not_bring_the_old_policies_bac
     let gate = Arc::new(Gate::default());
     world.ports.ledger = Arc::new(SlowLedger { ledger: world.ledger.clone(), gate: gate.clone() });
     world.restart().await;
-    let freeze = rules_and(r#"@id("freeze") forbid (principal, action == Action::"crm.update_deal", resource);"#);
-    // One reload is being recorded and the next one waits for it when a new definition of a tool is accepted.
+    let freeze =
+        rules_and(r#"@id("freeze") forbid (principal, action == Action::"crm.update_deal", resource);"#);
+    // One reload is being recorded and the next one waits for it when a new definition of a tool is seen.
     gate.shut();
     let reload = |set| {
         let engine = world.engine.clone();
@@ -146,13 +152,9 @@ async fn a_tool_that_changes_during_a_reload_does_not_bring_the_old_policies_bac
     let second = reload(freeze);
     tokio::task::yield_now().await;
     world.connectors.show_tool("crm", described("get_deal", "other"));
-    let accept = tokio::spawn({
+    let look = tokio::spawn({
         let engine = world.engine.clone();
-        async move {
-            let crm = "crm".parse().unwrap();
-            engine.refresh(&crm).await.unwrap();
-            engine.accept(&crm, None, &"ana".parse().unwrap()).await.unwrap()
-        }
+        async move { engine.refresh(&"crm".parse().unwrap()).await.unwrap() }
     });
     for _ in 0..20 {
         tokio::task::yield_now().await;
@@ -160,7 +162,7 @@ async fn a_tool_that_changes_during_a_reload_does_not_bring_the_old_policies_bac
     gate.open();
     first.await.unwrap();
     second.await.unwrap();
-    accept.await.unwrap();
+    look.await.unwrap();
     let actor = billing(&world).await;
     refused(&actor.calls(UPDATE, SMALL).await, Code::Vetoed);
     assert_eq!(world.sent(), []);

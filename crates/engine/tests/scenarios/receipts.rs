@@ -185,12 +185,9 @@ async fn every_receipt_fits_into_a_leaf_whatever_the_agent_sends() {
             .iter()
             .fold(placet_domain::Object::new(), |meta, key| meta.with(key, long.as_str()));
         let params = call.params().clone().with("_meta", meta);
-        attempt.call = Ok(placet_domain::ToolCall::new(
-            call.connector().clone(),
-            call.operation().clone(),
-            params,
-        )
-        .unwrap());
+        attempt.call =
+            Ok(placet_domain::ToolCall::new(call.connector().clone(), call.operation().clone(), params)
+                .unwrap());
         flood.sends(attempt).await;
     }
     let mut malformed = flood.attempt(UPDATE, SMALL);

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use placet_domain::{
-    AccessRequest, Digest, Instance, Json, Object, Operation, Pin, Resource, ResourceFacts, Timestamp, ToolCall,
+    AccessRequest, Digest, Instance, Json, Object, Operation, Pin, Resource, ResourceFacts, Timestamp,
+    ToolCall,
 };
 use placet_policy::{PolicyConfig, Snapshot};
 use placet_testkit::{Actor, World};
@@ -55,8 +56,13 @@ async fn a_decision_replayed_from_its_receipt_is_the_decision_of_the_receipt() {
         assert_eq!(replayed.verdict.as_str(), text(receipt, "verdict"));
         assert_eq!(replayed.revision.to_string(), text(receipt, "policy"));
         let reasons: Vec<&str> = replayed.reasons.iter().map(|reason| reason.policy.as_str()).collect();
-        let recorded: Vec<&str> =
-            receipt.member("reasons").and_then(Json::as_array).unwrap().iter().filter_map(Json::as_str).collect();
+        let recorded: Vec<&str> = receipt
+            .member("reasons")
+            .and_then(Json::as_array)
+            .unwrap()
+            .iter()
+            .filter_map(Json::as_str)
+            .collect();
         assert_eq!(reasons, recorded);
     }
 }
@@ -85,5 +91,8 @@ async fn a_revision_depends_on_the_rules_and_not_on_their_order() {
     let first = world.engine.reload(one, None).await.unwrap();
     assert_eq!(world.engine.reload(reversed, None).await.unwrap(), first);
     assert_ne!(world.engine.reload(two, None).await.unwrap(), first);
-    assert_eq!(Snapshot::empty(&PolicyConfig::default()).revision(), Snapshot::empty(&PolicyConfig::default()).revision());
+    assert_eq!(
+        Snapshot::empty(&PolicyConfig::default()).revision(),
+        Snapshot::empty(&PolicyConfig::default()).revision()
+    );
 }

@@ -1,9 +1,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::disk::{Fault, Faulty, MemoryDisk, RealDisk};
+use crate::EMPTY_ROOT;
+use crate::disk::{Access, Fault, Faulty, MemoryDisk, RealDisk};
+use crate::nodes::HASHES_FILE;
 use crate::world::{ORIGIN, append, append_with_seed, config, key, open, open_on, path, verify};
 use crate::writer::{Committed, Step};
 use crate::{verify_dir, verify_proof};
