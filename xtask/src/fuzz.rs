@@ -132,6 +132,7 @@ fn judge(
         let mut command = command(target);
         let ended =
             process::finish(command.current_dir(folder), &log, Duration::from_secs(seconds) + BESIDE)?;
+        let said = ended.output.trim_end().trim_start_matches(target.as_str()).trim_start_matches(':');
         let says = |key: &str| {
             let line = ended.errors.lines().find_map(|line| line.strip_prefix(key));
             line.map(|value| {
@@ -143,7 +144,7 @@ fn judge(
             .filter_map(|key| says(key))
             .collect();
         let fine = ended.code == Some(0);
-        println!("{target}: {}{figures} {}", if fine { "held" } else { "FAILED" }, ended.output.trim_end());
+        println!("{target}: {}{figures}{}", if fine { "held" } else { "FAILED" }, said);
         if !fine {
             let tail: Vec<_> = ended.errors.lines().rev().take(25).collect();
             println!("{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));

@@ -98,7 +98,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
-/// What cargo knows of the workspace, asked without the network.
+/// What cargo knows of the workspace, asked without the network. The load generator and its upstream in `bench/` are
+/// no part of the house: figures of other programs were taken with the very same code.
 fn packages() -> Vec<Package> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let asked = Command::new(cargo)
@@ -119,7 +120,9 @@ fn packages() -> Vec<Package> {
             .map(|one| (text(one, "kind").unwrap_or_else(|| "normal".to_owned()), text(one, "name").unwrap()))
             .collect(),
     };
-    metadata["packages"].as_array().unwrap().iter().map(read).collect()
+    let measuring = root().join("bench");
+    let all = metadata["packages"].as_array().unwrap().iter().map(read);
+    all.filter(|package| !package.folder.starts_with(&measuring)).collect()
 }
 
 /// Every Rust file below a folder of the project, build output left out.
@@ -128,7 +131,7 @@ fn rust_files(below: &Path) -> Vec<PathBuf> {
     for entry in fs::read_dir(below).unwrap().flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_string_lossy();
-        if path.is_dir() && name != "target" && !name.starts_with('.') {
+        if path.is_dir() && name != "target" && path != root().join("bench") && !name.starts_with('.') {
             files.extend(rust_files(&path));
         } else if path.extension() == Some(OsStr::new("rs")) {
             files.push(path);

@@ -39,8 +39,13 @@ pub(crate) fn say(line: &str) {
 pub(crate) async fn run(demo: Demo) -> Result<Exit, Failure> {
     let folder = demo.keep.clone().unwrap_or_else(fresh_folder);
     let home = folder.join(".placet");
-    std::fs::create_dir_all(folder.join("policies")).map_err(Failure::of("the demo's folder cannot be made"))?;
-    for (name, text) in [("crm.cedar", CRM_POLICIES), ("approvals.cedar", APPROVAL_POLICIES)] {
+    std::fs::create_dir_all(folder.join("policies"))
+        .map_err(Failure::of("the demo's folder cannot be made"))?;
+    for (name, text) in [
+        ("crm.cedar", CRM_POLICIES),
+        ("approvals.cedar", APPROVAL_POLICIES),
+        ("owners.cedar", OWNER_POLICIES),
+    ] {
         std::fs::write(folder.join("policies").join(name), text)
             .map_err(Failure::of("the demo's policies cannot be written"))?;
     }
@@ -114,7 +119,10 @@ fn invite(folder: &Path, running: &serve::Running, token: &str) {
     for command in ["agent list", "approval list", "connector list", "ledger verify", "status"] {
         say(&format!("  placet {command} {socket}"));
     }
-    say(&format!("\nTry the CRM as the agent (the token lives 15 minutes):\n  curl http://{}/mcp/crm \\", running.address));
+    say(&format!(
+        "\nTry the CRM as the agent (the token lives 15 minutes):\n  curl http://{}/mcp/crm \\",
+        running.address
+    ));
     say("    -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' \\");
     say("    -H 'mcp-protocol-version: 2026-07-28' -H 'mcp-method: tools/call' -H 'mcp-name: get_deal' \\");
     say(&format!("    -H 'authorization: Bearer {token}' \\"));
@@ -134,4 +142,5 @@ fn fresh_folder() -> PathBuf {
 
 const CRM_POLICIES: &str = include_str!("../../../policies/crm.cedar");
 const APPROVAL_POLICIES: &str = include_str!("../../../policies/approvals.cedar");
+const OWNER_POLICIES: &str = include_str!("../../../policies/owners.cedar");
 const CONFIG: &str = include_str!("demo/placet.toml");

@@ -64,9 +64,12 @@ impl From<crate::config::ConfigError> for Failure {
 
 impl From<crate::serve::ServeError> for Failure {
     fn from(error: crate::serve::ServeError) -> Self {
-        let message = error.to_string();
-        let cause = error.source().map(chain);
-        Self { exit: Exit::Failed, message: [Some(message), cause].into_iter().flatten().collect::<Vec<_>>().join(": "), cause: None }
+        let exit = match &error {
+            crate::serve::ServeError::Ledger(placet_ledger::LedgerError::Damaged(_)) => Exit::Integrity,
+            crate::serve::ServeError::Config(_) => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Self { exit, message: chain(&error), cause: None }
     }
 }
 

@@ -27,14 +27,17 @@ pub(crate) struct Init {
 pub(crate) fn run(init: &Init) -> Result<Exit, Failure> {
     let person = match &init.person {
         Some(person) => person.clone(),
-        None => std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "operator".into()),
+        None => {
+            std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "operator".into())
+        }
     };
     let uid = config::own_uid().unwrap_or_default().to_string();
     let connector = match (&init.connector, &init.url) {
         (Some(name), Some(url)) => format!("[connector.{name}]\nurl = {url:?}\n"),
         _ => EXAMPLE_CONNECTOR.to_owned(),
     };
-    let text = TEMPLATE.replace("@PERSON@", &person).replace("@UID@", &uid).replace("@CONNECTOR@", &connector);
+    let text =
+        TEMPLATE.replace("@PERSON@", &person).replace("@UID@", &uid).replace("@CONNECTOR@", &connector);
     let path = init.folder.join("placet.toml");
     // What is written must work: the same parser reads it before anybody else does.
     config::parse(&path, &text)?;

@@ -71,7 +71,8 @@ fn seed(path: &Path, entropy: &dyn Entropy) -> Result<[u8; 32], KeyError> {
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             entropy.fill(&mut seed);
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
             file.write_all(&seed).and_then(|()| file.sync_all()).map_err(failed)?;
             Ok(seed)
         }

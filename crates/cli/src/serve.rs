@@ -22,8 +22,7 @@ use crate::{
     config::{Config, ConfigError},
     failpoint, keys,
     system::{LogNotifier, SystemClock, SystemEntropy},
-    telemetry,
-    upkeep,
+    telemetry, upkeep,
 };
 
 /// A Placet that serves.
@@ -126,16 +125,12 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
         connectors: failpoint::around(connectors.clone()),
         notifier: Arc::new(LogNotifier),
     };
-    let deployment =
-        Deployment { issuer: config.public_url.clone(), audience: config.public_url.clone() };
-    let engine_config = EngineConfig {
-        deployment,
-        tokens,
-        policy: config.policy.clone(),
-        approval_use: config.approval_use,
-    };
+    let deployment = Deployment { issuer: config.public_url.clone(), audience: config.public_url.clone() };
+    let engine_config =
+        EngineConfig { deployment, tokens, policy: config.policy.clone(), approval_use: config.approval_use };
     let engine = Arc::new(Engine::new(engine_config, ports));
 
+    engine.announce_key(&ledger.verifier().to_string()).await?;
     // What a crash left open is settled before anything new begins.
     upkeep::settle(&engine, &store).await?;
     engine.load_pins().await?;

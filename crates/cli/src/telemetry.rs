@@ -5,7 +5,12 @@ use std::sync::Arc;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 /// What has to be flushed at the end.
 #[derive(Debug, Default)]
@@ -23,11 +28,13 @@ impl Telemetry {
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
         let lines = if json { lines.json().boxed() } else { lines.boxed() };
         let traces = provider();
-        let spans = traces
-            .as_ref()
-            .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("placet")));
+        let spans = traces.as_ref().map(|provider| {
+            let ours =
+                Targets::new().with_target("placet", tracing::Level::DEBUG).with_default(LevelFilter::OFF);
+            tracing_opentelemetry::layer().with_tracer(provider.tracer("placet")).with_filter(ours)
+        });
         // A second start in one process (tests) keeps the first.
-        let _ = tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init();
+        let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).try_init();
         Self { traces }
     }
 
@@ -56,7 +63,8 @@ fn provider() -> Option<SdkTracerProvider> {
 /// Starts counting; returns what renders the counts (Prometheus text format).
 pub(crate) fn metrics() -> Render {
     let buckets = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-    let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &buckets);
+    let builder =
+        PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &buckets);
     let Ok(builder) = builder else { return Arc::new(String::new) };
     let recorder = builder.build_recorder();
     let handle = recorder.handle();

@@ -19,11 +19,15 @@ const SETTLED: &str = "ledger_settled_below";
 
 /// Records `unknown` for the calls that a crash left open.
 pub(crate) async fn settle(engine: &Engine, store: &SqliteStore) -> Result<(), LedgerUnavailable> {
-    let unreadable = |error: placet_engine::ports::StoreError| LedgerUnavailable { reason: error.to_string() };
+    let unreadable =
+        |error: placet_engine::ports::StoreError| LedgerUnavailable { reason: error.to_string() };
     let from = store.mark(SETTLED).await.map_err(unreadable)?.unwrap_or(0);
     let settled = engine.settle_open_calls(u64::try_from(from).unwrap_or(0)).await?;
     if settled.unknown > 0 {
-        tracing::warn!(calls = settled.unknown, "calls had no outcome when the program stopped: recorded as unknown");
+        tracing::warn!(
+            calls = settled.unknown,
+            "calls had no outcome when the program stopped: recorded as unknown"
+        );
     }
     store.set_mark(SETTLED, i64::try_from(settled.below).unwrap_or(0)).await.map_err(unreadable)
 }
@@ -54,6 +58,12 @@ pub(crate) async fn watch_tools(engine: Arc<Engine>, config: Config, stop: impl 
 
 /// Puts the policy files in force; a bad set keeps the old one and says so.
 pub(crate) async fn reload(engine: &Engine, config: &Config) -> Option<Vec<PolicySource>> {
+    if config.connectors.is_empty() {
+        tracing::info!(
+            "there is no connector in placet.toml yet: no call can be made, and policies have nothing to judge"
+        );
+        return None;
+    }
     let sources = match config.policy_sources() {
         Ok(sources) => sources,
         Err(error) => {
@@ -88,8 +98,9 @@ pub(crate) fn reloader(engine: Arc<Engine>, config: Config) -> placet_control::R
     Arc::new(move |by| {
         let (engine, config) = (engine.clone(), config.clone());
         Box::pin(async move {
-            let sources =
-                config.policy_sources().map_err(|error| placet_control::ReloadFailure::Read(error.to_string()))?;
+            let sources = config
+                .policy_sources()
+                .map_err(|error| placet_control::ReloadFailure::Read(error.to_string()))?;
             Ok(engine.reload(sources, Some(&by)).await?)
         })
     })

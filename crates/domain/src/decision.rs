@@ -45,6 +45,8 @@ impl Verdict {
 /// Why a call may not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DenyCause {
+    /// The arguments do not fit the pinned schema; the text says which and how. The caller can mend it.
+    Arguments(String),
     /// Something went wrong while judging; the text says what. Unknown is not permission.
     Error(String),
     /// No grant covers the call.

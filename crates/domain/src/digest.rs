@@ -10,6 +10,19 @@ use sha2::{Digest as _, Sha256};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which would not compile a bad index")]
+/// Two digits for each byte: receipts hold many digests, and formatting digit by digit shows in a call's time.
+const HEXADECIMAL: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
 /// Why a text is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is 64 lower-case hexadecimal characters")]
@@ -43,7 +56,12 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(HEXADECIMAL.get(usize::from(byte)).unwrap_or(b"00"));
+        }
+        // Digits are ASCII.
+        formatter.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

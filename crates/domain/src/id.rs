@@ -17,13 +17,14 @@ pub struct ParseIdError {
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 fn encode(bytes: [u8; 16], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let number = u128::from_be_bytes(bytes);
-    for place in (0..26).rev() {
-        let index = (number >> (place * 5)) & 31;
-        let letter = ALPHABET.get(index as usize).copied().unwrap_or(b'0');
-        fmt::Write::write_char(formatter, char::from(letter))?;
+    let mut number = u128::from_be_bytes(bytes);
+    let mut text = [b'0'; 26];
+    for letter in text.iter_mut().rev() {
+        *letter = ALPHABET.get((number & 31) as usize).copied().unwrap_or(b'0');
+        number >>= 5;
     }
-    Ok(())
+    // The alphabet is ASCII.
+    formatter.write_str(std::str::from_utf8(&text).unwrap_or_default())
 }
 
 fn decode(text: &str) -> Option<[u8; 16]> {

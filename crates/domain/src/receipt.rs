@@ -242,9 +242,8 @@ fn put_request(body: &mut Object, request: &AccessRequest) {
     if let Some(pin) = request.pin {
         body.set("pin", pin.to_string());
     }
-    if let Some(resource) = &request.resource {
-        // The id is the agent's word and as long as it likes; the payload commits to all of it.
-        body.set("resources", vec![clip(&resource.to_string())]);
+    if let Some(accessed) = accessed(request) {
+        body.set("resources", vec![accessed]);
     }
     if let Some(facts) = &request.facts {
         let text = Json::Object(facts.attributes.clone()).canonical();
@@ -262,7 +261,8 @@ fn put_request(body: &mut Object, request: &AccessRequest) {
 /// The data a call is about: the bound resource, or the URI of an MCP resource.
 fn accessed(request: &AccessRequest) -> Option<String> {
     match (&request.resource, request.call.operation()) {
-        (Some(resource), _) => Some(resource.to_string()),
+        // The id is the agent's word and as long as it likes; the payload commits to all of it.
+        (Some(resource), _) => Some(clip(&resource.to_string())),
         (None, Operation::ReadResource) => {
             request.call.params().member("uri").and_then(Json::as_str).map(clip)
         }
@@ -277,7 +277,7 @@ fn put_decision(body: &mut Object, decision: &Decision) {
         decision.reasons.iter().take(REASONS).map(|reason| reason.policy.as_str()).collect();
     body.set("reasons", reasons);
     match &decision.verdict {
-        Verdict::Deny(DenyCause::Error(why)) => body.set("error", clip(why)),
+        Verdict::Deny(DenyCause::Arguments(why) | DenyCause::Error(why)) => body.set("error", clip(why)),
         Verdict::Deny(DenyCause::NoGrant | DenyCause::Veto)
         | Verdict::Allow
         | Verdict::RequireApproval(_) => {}

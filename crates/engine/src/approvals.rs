@@ -304,6 +304,7 @@ fn refusal(request: &AccessRequest, decision: &Decision) -> Option<Refusal> {
             let why = format!("the approval does not cover {}, which stand now", names.join(", "));
             Some(Refusal::new(Code::ApprovalUsed, why).with_next("send the call again to ask anew"))
         }
+        Verdict::Deny(DenyCause::Arguments(why)) => Some(Refusal::new(Code::OutsideSchema, why.clone())),
         Verdict::Deny(DenyCause::Error(why)) => {
             Some(Refusal::new(Code::NotJudged, why.clone()).with_who("the operator"))
         }

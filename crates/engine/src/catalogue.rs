@@ -46,11 +46,21 @@ pub(crate) struct Catalogue {
     changing: tokio::sync::Mutex<()>,
 }
 
-type Tools = HashMap<ToolName, PinnedTool>;
+type Tools = HashMap<ToolName, Known>;
+
+/// A pinned tool with its pin at hand: hashing a definition has no place in a call.
+#[derive(Debug)]
+struct Known {
+    pinned: PinnedTool,
+    pin: Option<Pin>,
+}
 
 pub(crate) enum Lookup {
     Accepted(Pin),
-    Quarantined,
+    Quarantined {
+        /// It appeared after the others were accepted.
+        is_new: bool,
+    },
     Unknown,
 }
 
@@ -59,7 +69,8 @@ impl Catalogue {
         let connectors = self.connectors.load();
         match connectors.get(connector).and_then(|tools| tools.get(tool)) {
             None => Lookup::Unknown,
-            Some(pinned) => pinned.pin().map_or(Lookup::Quarantined, Lookup::Accepted),
+            Some(Known { pin: Some(pin), .. }) => Lookup::Accepted(*pin),
+            Some(Known { pinned, .. }) => Lookup::Quarantined { is_new: pinned.accepted.is_none() },
         }
     }
 
@@ -67,14 +78,16 @@ impl Catalogue {
     pub(crate) fn accepted(&self, connector: &ConnectorName) -> Vec<ToolDefinition> {
         let connectors = self.connectors.load();
         let tools = connectors.get(connector).into_iter().flat_map(|tools| tools.values());
-        let mut accepted: Vec<_> = tools.filter_map(|pinned| pinned.accepted.clone()).collect();
+        let mut accepted: Vec<_> = tools.filter_map(|known| known.pinned.accepted.clone()).collect();
         accepted.sort_by(|left, right| left.name.cmp(&right.name));
         accepted
     }
 
     fn replace(&self, connector: &ConnectorName, tools: &[PinnedTool]) {
-        let tools: Tools =
-            tools.iter().filter_map(|pinned| Some((pinned.name()?.clone(), pinned.clone()))).collect();
+        let known = |pinned: &PinnedTool| {
+            Some((pinned.name()?.clone(), Known { pinned: pinned.clone(), pin: pinned.pin() }))
+        };
+        let tools: Tools = tools.iter().filter_map(known).collect();
         let mut connectors = HashMap::clone(&self.connectors.load());
         connectors.insert(connector.clone(), Arc::new(tools));
         self.connectors.store(Arc::new(connectors));
@@ -162,7 +175,7 @@ impl Engine {
     ) -> T {
         let connectors = self.catalogue.connectors.load();
         let pinned = connectors.get(connector).and_then(|tools| tools.get(tool));
-        read(pinned.and_then(|pinned| pinned.accepted.as_ref()))
+        read(pinned.and_then(|known| known.pinned.accepted.as_ref()))
     }
 
     /// Every tool known of, by connector and name.
@@ -171,7 +184,9 @@ impl Engine {
         let connectors = self.catalogue.connectors.load();
         let mut all: Vec<ToolStatus> = connectors
             .iter()
-            .flat_map(|(connector, tools)| tools.iter().map(move |(tool, pinned)| (connector, tool, pinned)))
+            .flat_map(|(connector, tools)| {
+                tools.iter().map(move |(tool, known)| (connector, tool, &known.pinned))
+            })
             .filter_map(|(connector, tool, pinned)| {
                 let state = match (&pinned.accepted, &pinned.seen) {
                     (Some(accepted), None) => ToolState::Accepted(accepted.pin()),

@@ -29,10 +29,10 @@ impl Engine {
         by: Option<&PersonName>,
     ) -> Result<PolicyRevision, ReloadError> {
         let _one_at_a_time = self.reloading.lock().await;
-        let loaded = Snapshot::load(&sources, &self.policy_config()).map_err(ReloadError::Load);
         // Kept even when they fail: a tool may appear that makes them right.
         self.sources.store(Arc::new(sources));
-        self.activate(loaded?, by).await
+        let loaded = self.load(self.sources.load_full()).await.map_err(ReloadError::Load)?;
+        self.activate(loaded, by).await
     }
 
     /// Types the policies anew after the tools have changed.
@@ -43,7 +43,7 @@ impl Engine {
         if sources.is_empty() {
             return;
         }
-        match Snapshot::load(&sources, &self.policy_config()) {
+        match self.load(sources).await {
             Ok(snapshot) => {
                 if let Err(error) = self.activate(snapshot, None).await {
                     tracing::error!(%error, "the policies stay as they were");
@@ -53,6 +53,13 @@ impl Engine {
                 tracing::error!(%errors, "the policies do not fit the tools; the old set stays in force")
             }
         }
+    }
+
+    /// Parsing and proving a large set takes seconds: calls must not wait for it.
+    async fn load(&self, sources: Arc<Vec<PolicySource>>) -> Result<Snapshot, LoadErrors> {
+        let config = self.policy_config();
+        let loading = tokio::task::spawn_blocking(move || Snapshot::load(&sources, &config));
+        loading.await.unwrap_or_else(|error| Err(LoadErrors::from(error.to_string())))
     }
 
     async fn activate(

@@ -33,6 +33,7 @@ pub(crate) struct Open {
 
 impl Engine {
     /// Makes the decision durable.
+    #[tracing::instrument(level = "debug", skip_all)]
     pub(crate) async fn record(&self, attempt: &Attempt, judged: Judged, now: Timestamp) -> Recorded {
         let Some((call, opening)) = self.name_call(&judged, now) else {
             // Nobody we know tried. It is counted and logged, but strangers do not write to the ledger.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use placet_domain::{CallId, Digest, Json, Outcome, OutcomeReceipt};
+use placet_domain::{CallId, Digest, Json, Object, Outcome, OutcomeReceipt, RegistryChange, RegistryReceipt};
 
 use crate::{Engine, ports::LedgerUnavailable};
 
@@ -55,6 +55,22 @@ impl Engine {
             self.ports.ledger.append(Json::Object(receipt.to_json()).canonical(), None).await?;
         }
         Ok(Settled { unknown: open.len(), below: self.ports.ledger.size() })
+    }
+}
+
+impl Engine {
+    /// Announces the ledger's key in the first receipt of a new ledger.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub async fn announce_key(&self, verifier_key: &str) -> Result<(), LedgerUnavailable> {
+        if self.ports.ledger.size() > 0 {
+            return Ok(());
+        }
+        let now = self.ports.clock.now();
+        let about = Object::new().with("verifier_key", verifier_key);
+        let change = RegistryChange::KeyActivated;
+        self.record_change(RegistryReceipt { id: self.receipt_id(now), now, change, by: None, about }).await
     }
 }
 

@@ -8,6 +8,7 @@ use placet_policy::{BindError, Binding, Resolver, Snapshot};
 use crate::{Caller, Engine, catalogue::Lookup, pipeline::Stopped};
 
 impl Engine {
+    #[tracing::instrument(level = "debug", skip_all)]
     pub(crate) async fn resolve(
         &self,
         policies: &Snapshot,
@@ -54,11 +55,14 @@ impl Engine {
         let Operation::Tool(tool) = call.operation() else { return Ok(None) };
         match self.catalogue.look_up(call.connector(), tool) {
             Lookup::Accepted(pin) => Ok(Some(pin)),
-            Lookup::Quarantined => Err(Refusal::new(
-                Code::Quarantined,
-                format!("the definition of `{}.{tool}` is not the one that was accepted", call.connector()),
-            )
-            .with_who("the operator")),
+            Lookup::Quarantined { is_new } => {
+                let how = match is_new {
+                    true => "appeared after the connector's tools were accepted",
+                    false => "is not defined as it was when it was accepted",
+                };
+                let why = format!("`{}.{tool}` {how}", call.connector());
+                Err(Refusal::new(Code::Quarantined, why).with_who("the operator"))
+            }
             Lookup::Unknown => Err(Refusal::new(
                 Code::UnknownTool,
                 format!("connector `{}` has no tool `{tool}`", call.connector()),

@@ -11,6 +11,7 @@ use crate::{
 
 impl Engine {
     /// Records what became of a performed call and makes the reply.
+    #[tracing::instrument(level = "debug", skip_all, fields(outcome = performed.outcome.as_str()))]
     pub(crate) async fn settle(&self, open: Open, performed: Performed) -> Reply {
         let Open { mut receipts } = open;
         let now = self.ports.clock.now();

@@ -9,6 +9,7 @@ use placet_engine::{
     ports::{Relay, RelayFrame},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
+use tracing::Instrument as _;
 
 use crate::{
     body::Body,
@@ -19,6 +20,8 @@ use crate::{
     stream::{self, Events},
 };
 
+/// How long a call that has only named an event may take before its client gets a stream.
+const SPEAKS_SOON: Duration = Duration::from_millis(100);
 /// How long the outcome receipt of a call may take before its stream is given up for one that the client resumes.
 const ABOUT_TO_END: Duration = Duration::from_millis(250);
 
@@ -37,15 +40,30 @@ impl Gateway {
         }
         // A task of its own: a client that hangs up must not leave a call without its outcome receipt.
         let mut task = tokio::spawn(handle(self.clone(), attempt, relay));
-        tokio::select! {
-            biased;
-            Some(first) = frames.recv() => {
-                let (events, response) = stream::open();
-                tokio::spawn(relay_call(events, first, frames, task, answering, session));
-                response
+        let mut said = Vec::new();
+        let patience = tokio::time::sleep(SPEAKS_SOON);
+        tokio::pin!(patience);
+        loop {
+            tokio::select! {
+                biased;
+                frame = frames.recv(), if !frames.is_closed() || !frames.is_empty() => match frame {
+                    // An event with an id and nothing else only matters to a client that waits: most answers come
+                    // right after it.
+                    Some(frame) if frame.data.is_empty() => said.push(frame),
+                    Some(frame) => {
+                        said.push(frame);
+                        break;
+                    }
+                    None if said.is_empty() => return whole(&answering, &ended(task.await)),
+                    None => break,
+                },
+                reply = &mut task => return whole(&answering, &ended(reply)),
+                () = &mut patience, if !said.is_empty() => break,
             }
-            reply = &mut task => whole(&answering, &ended(reply)),
         }
+        let (events, response) = stream::open();
+        tokio::spawn(relay_call(events, said, frames, task, answering, session));
+        response
     }
 
     /// Leaves the receipt of an attempt that cannot be read or whose sender is refused.
@@ -59,7 +77,8 @@ async fn handle(gateway: Arc<Gateway>, attempt: Attempt, relay: Relay) -> Reply 
     let connector = attempt.connector.clone();
     let clock = &gateway.engine.ports().clock;
     let started = clock.now();
-    let reply = gateway.engine.clone().handle(attempt, relay).await;
+    let span = observe::call(&attempt);
+    let reply = gateway.engine.clone().handle(attempt, relay).instrument(span).await;
     observe::finished(&connector, &reply, clock.now().since(started));
     reply
 }
@@ -77,14 +96,16 @@ fn whole(answering: &Answering, reply: &Reply) -> Response<Body> {
 /// by the closed relay, and when the upstream ends its stream to be asked again later.
 async fn relay_call(
     events: Events,
-    first: RelayFrame,
+    said: Vec<RelayFrame>,
     mut frames: mpsc::Receiver<RelayFrame>,
     mut task: JoinHandle<Reply>,
     answering: Answering,
     session: Option<Arc<Session>>,
 ) {
-    if events.frame(&answering.frame(first)).await.is_err() {
-        return;
+    for frame in said {
+        if events.frame(&answering.frame(frame)).await.is_err() {
+            return;
+        }
     }
     let reply = loop {
         tokio::select! {

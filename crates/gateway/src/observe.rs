@@ -3,7 +3,14 @@
 use std::time::Duration;
 
 use placet_domain::ConnectorName;
-use placet_engine::Reply;
+use placet_engine::{Attempt, Reply};
+use tracing::Span;
+
+/// The span of one call. Its steps are spans of the engine; arguments are in neither.
+pub(crate) fn call(attempt: &Attempt) -> Span {
+    let operation = attempt.call.as_ref().map_or("unread", |call| call.operation().name());
+    tracing::debug_span!("call", connector = %attempt.connector, operation)
+}
 
 /// Counts a finished call.
 pub(crate) fn finished(connector: &ConnectorName, reply: &Reply, elapsed: Duration) {

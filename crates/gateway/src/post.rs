@@ -122,7 +122,7 @@ impl Gateway {
                     typed: self.is_typed(place.connector, operation),
                 };
                 let call = request
-                    .tool_call(place.connector)
+                    .into_tool_call(place.connector)
                     .map_err(|error| Refusal::new(Code::Malformed, error.to_string()));
                 let attempt = Attempt {
                     credential: place.credential.clone(),

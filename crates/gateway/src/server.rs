@@ -131,11 +131,11 @@ impl Gateway {
         if let Err(turned) = self.guard.admit(request.headers()) {
             return problem(turned.status, &turned.refusal);
         }
-        let headers = request.headers().clone();
-        let credential = credential(&headers);
-        let place = Place { connector, headers: &headers, credential: &credential };
-        match *request.method() {
-            Method::POST => match self.guard.read(request).await {
+        let (parts, body) = request.into_parts();
+        let credential = credential(&parts.headers);
+        let place = Place { connector, headers: &parts.headers, credential: &credential };
+        match parts.method {
+            Method::POST => match self.guard.read(&parts.headers, body).await {
                 Ok(body) => self.post(place, &body).await,
                 Err(turned) => problem(turned.status, &turned.refusal),
             },

@@ -116,7 +116,9 @@ impl TokenVerifier {
                 "kid" => &self.key_id,
                 "typ" => TYPE,
                 _ => {
-                    return Err(VerifyError::Rejected("the token's header has a member that is not accepted"));
+                    return Err(VerifyError::Rejected(
+                        "the token's header has a member that is not accepted",
+                    ));
                 }
             };
             if value.as_str() != Some(expected) {

@@ -24,7 +24,7 @@ impl Snapshot {
         };
         match self.prepare(action, request) {
             Ok(prepared) => self.judge(&prepared, request),
-            Err(why) => self.decision(action.risk, Verdict::Deny(DenyCause::Error(why)), Vec::new()),
+            Err(cause) => self.decision(action.risk, Verdict::Deny(cause), Vec::new()),
         }
     }
 

@@ -83,3 +83,11 @@ impl fmt::Display for LoadErrors {
 }
 
 impl std::error::Error for LoadErrors {}
+
+impl From<String> for LoadErrors {
+    /// A fault that is no file's: loading itself went wrong.
+    fn from(message: String) -> Self {
+        let file = "placet.toml".to_owned();
+        Self { findings: vec![Finding { file, line: None, column: None, policy: None, message, help: None }] }
+    }
+}

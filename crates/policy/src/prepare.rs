@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cedar_policy_core::ast::{Entity, Value};
 use cedar_policy_core::entities::Entities;
 use placet_domain::{
-    AccessRequest, Agent, AgentStatus, Instance, Json, Object, Operation, Person, Timestamp,
+    AccessRequest, Agent, AgentStatus, DenyCause, Instance, Json, Object, Operation, Person, Timestamp,
 };
 use smol_str::SmolStr;
 
@@ -35,19 +35,21 @@ impl Snapshot {
         &self,
         action: &'a Action,
         request: &AccessRequest,
-    ) -> Result<Prepared<'a>, String> {
-        check_caller(&request.agent, &request.instance, request.user.as_deref())?;
+    ) -> Result<Prepared<'a>, DenyCause> {
+        check_caller(&request.agent, &request.instance, request.user.as_deref()).map_err(DenyCause::Error)?;
         let arguments = binding::arguments(&request.call);
-        let resource = self.resource(action, request, arguments)?;
-        let mut members =
-            self.caller_context(action, &request.instance, request.user.as_deref(), request.now)?;
+        let resource = self.resource(action, request, arguments).map_err(DenyCause::Error)?;
+        let mut members = self
+            .caller_context(action, &request.instance, request.user.as_deref(), request.now)
+            .map_err(DenyCause::Error)?;
         let skip: &[&str] = match request.call.operation() {
             Operation::Tool(_) => &[],
             _ => &TRANSPORT,
         };
         let none = Object::new();
         let arguments = arguments.unwrap_or(&none);
-        let input = input::read(&self.constructors, &action.input, arguments, skip)?;
+        let input =
+            input::read(&self.constructors, &action.input, arguments, skip).map_err(DenyCause::Arguments)?;
         members.push((SmolStr::new_static("input"), input.value));
         if self.mentions.reads("input_unknown") {
             let unknown = texts(input.unknown.iter().map(String::as_str));
@@ -61,7 +63,7 @@ impl Snapshot {
         let agent = Arc::new(entities::agent(types, &self.mentions, &request.agent));
         let user = request.user.as_deref().map(|person| Arc::new(entities::person(types, person)));
         let all = [&agent, &action.entity, &resource].into_iter().chain(&user).cloned();
-        let entities = evaluate::entities(all)?;
+        let entities = evaluate::entities(all).map_err(DenyCause::Error)?;
         let context: BTreeMap<SmolStr, Value> = members.into_iter().collect();
         Ok(Prepared { action, agent, user, resource, entities, context: Arc::new(context) })
     }

@@ -25,7 +25,7 @@ fn file(name: &str) -> String {
 }
 
 fn sources() -> Vec<PolicySource> {
-    ["approvals.cedar", "crm.cedar"]
+    ["approvals.cedar", "crm.cedar", "owners.cedar"]
         .map(|name| PolicySource { name: name.to_owned(), text: file(name) })
         .into()
 }
@@ -294,7 +294,7 @@ const ROWS: &[(&str, &str, &str, &[&str])] = &[
 fn told(decision: &Decision) -> String {
     let ids: Vec<&str> = decision.reasons.iter().map(|reason| reason.policy.as_str()).collect();
     let cause = match &decision.verdict {
-        Verdict::Deny(DenyCause::Error(why)) => format!(" error: {why}"),
+        Verdict::Deny(DenyCause::Arguments(why) | DenyCause::Error(why)) => format!(" error: {why}"),
         Verdict::Deny(DenyCause::NoGrant) => " no grant".to_owned(),
         Verdict::Deny(DenyCause::Veto) => " veto".to_owned(),
         Verdict::Allow | Verdict::RequireApproval(_) => String::new(),

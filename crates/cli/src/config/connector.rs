@@ -65,7 +65,11 @@ struct ResolverEntry {
 
 type Wrong = (String, String);
 
-pub(super) fn resolve(folder: &Path, name: &str, entry: Entry) -> Result<(ConnectorModel, ConnectorConfig), Wrong> {
+pub(super) fn resolve(
+    folder: &Path,
+    name: &str,
+    entry: Entry,
+) -> Result<(ConnectorModel, ConnectorConfig), Wrong> {
     let key = |part: &str| format!("connector.{name}{part}");
     let parsed: ConnectorName = name.parse().map_err(|error| wrong(key(""), error))?;
     let mut groups = BTreeMap::new();
@@ -80,9 +84,7 @@ pub(super) fn resolve(folder: &Path, name: &str, entry: Entry) -> Result<(Connec
         bindings: bindings.collect::<Result<_, _>>()?,
     };
     let transport = match (entry.url, entry.command) {
-        (Some(url), None) => Transport::Http {
-            url: url.parse().map_err(|error| wrong(key(".url"), error))?,
-        },
+        (Some(url), None) => Transport::Http { url: url.parse().map_err(|error| wrong(key(".url"), error))? },
         (None, Some(command)) => Transport::Stdio {
             command,
             arguments: entry.args,

@@ -86,8 +86,7 @@ struct PersonEntry {
 pub(crate) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let file: File = toml::from_str(text)
         .map_err(|error| ConfigError::Syntax { path: path.to_owned(), message: error.to_string() })?;
-    resolve(path, file)
-        .map_err(|(key, message)| ConfigError::Value { path: path.to_owned(), key, message })
+    resolve(path, file).map_err(|(key, message)| ConfigError::Value { path: path.to_owned(), key, message })
 }
 
 type Wrong = (String, String);
@@ -98,22 +97,17 @@ pub(super) fn wrong(key: impl Into<String>, message: impl ToString) -> Wrong {
 
 fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
     let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
-    let listen: SocketAddr = file
-        .gateway
-        .listen
-        .as_deref()
-        .unwrap_or(LISTEN)
-        .parse()
-        .map_err(|_| wrong("gateway.listen", "use an address and a port, for example `127.0.0.1:7420`"))?;
+    let listen: SocketAddr =
+        file.gateway.listen.as_deref().unwrap_or(LISTEN).parse().map_err(|_| {
+            wrong("gateway.listen", "use an address and a port, for example `127.0.0.1:7420`")
+        })?;
     if !listen.ip().is_loopback() && !file.gateway.behind_proxy {
         let message = "agents' tokens would cross the network unencrypted; listen on loopback, or put a proxy with TLS \
                        in front and set `behind_proxy = true`";
         return Err(wrong("gateway.listen", message));
     }
-    let mut policy = PolicyConfig {
-        require_user_grants: file.policy.require_user_grants,
-        ..PolicyConfig::default()
-    };
+    let mut policy =
+        PolicyConfig { require_user_grants: file.policy.require_user_grants, ..PolicyConfig::default() };
     if let Some(zone) = file.policy.time_zone {
         jiff::tz::TimeZone::get(&zone).map_err(|error| wrong("policy.time_zone", error))?;
         policy.time_zone = zone;
@@ -128,7 +122,8 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         policy.connectors.push(model);
         connectors.push(config);
     }
-    let files = if file.policy.files.is_empty() { vec!["policies/*.cedar".to_owned()] } else { file.policy.files };
+    let files =
+        if file.policy.files.is_empty() { vec!["policies/*.cedar".to_owned()] } else { file.policy.files };
     Ok(Config {
         public_url: file.gateway.public_url.unwrap_or_else(|| format!("http://{listen}")),
         origin: file.ledger.origin.unwrap_or_else(|| "placet.local/ledger".to_owned()),
@@ -155,7 +150,8 @@ fn people(entries: Vec<PersonEntry>) -> Result<People, Wrong> {
             (Some(_), Some(_)) => return Err(wrong(key, "give `os_user` or `os_uid`, not both")),
             (Some(uid), None) => Some(uid),
             (None, Some(user)) => {
-                let uid = uid_of(&user).ok_or_else(|| wrong(&key, format!("no user `{user}` on this machine")))?;
+                let uid =
+                    uid_of(&user).ok_or_else(|| wrong(&key, format!("no user `{user}` on this machine")))?;
                 Some(uid)
             }
             (None, None) => None,

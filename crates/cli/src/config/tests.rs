@@ -34,7 +34,8 @@ fn a_connector_is_reached_in_exactly_one_way() {
 
 #[test]
 fn a_secret_that_is_missing_stops_the_start() {
-    let text = "[connector.a]\nurl = \"http://127.0.0.1:1\"\nheaders = { X-Key = { env = \"PLACET_NO_SUCH\" } }";
+    let text =
+        "[connector.a]\nurl = \"http://127.0.0.1:1\"\nheaders = { X-Key = { env = \"PLACET_NO_SUCH\" } }";
     assert!(read(text).unwrap_err().contains("PLACET_NO_SUCH"));
 }
 

@@ -5,9 +5,7 @@ use rmcp::{
     RoleClient, ServiceExt as _,
     model::{CallToolRequestParams, CallToolResponse, CallToolResult},
     service::RunningService,
-    transport::{
-        StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig,
-    },
+    transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
 };
 
 use crate::failure::Failure;
@@ -40,8 +38,7 @@ impl Agent {
 
     /// The tools it is shown.
     pub(crate) async fn tools(&self) -> Result<Vec<String>, Failure> {
-        let tools =
-            self.client.list_all_tools().await.map_err(Failure::of("the agent cannot list tools"))?;
+        let tools = self.client.list_all_tools().await.map_err(Failure::of("the agent cannot list tools"))?;
         Ok(tools.into_iter().map(|tool| tool.name.into_owned()).collect())
     }
 

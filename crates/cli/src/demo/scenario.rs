@@ -14,7 +14,9 @@ use crate::failure::Failure;
 
 /// Plays all scenes and returns the agent's token.
 pub(crate) async fn play(operator: &Operator, url: &str, asking: Asking) -> Result<String, Failure> {
-    operator.register("deal-update-agent", "carol", "keeps deals up to date after calls", 3, "crm-agents").await?;
+    operator
+        .register("deal-update-agent", "carol", "keeps deals up to date after calls", 3, "crm-agents")
+        .await?;
     say("Registered deal-update-agent: owner carol, tier 3, purpose \"keeps deals up to date after calls\".");
     let token = operator.start("deal-update-agent", "bob", Some("INC-4451")).await?;
     say("Started an instance on behalf of bob, ticket INC-4451. It holds one scope: the CRM.\n");
@@ -147,6 +149,8 @@ fn expect(expected: Outcome, what: &str, answer: &Answer) -> Result<(), Failure>
     }
     match seen == expected {
         true => Ok(()),
-        false => Err(Failure::new(format!("the demo expected {expected:?} and saw {seen:?}: {}", answer.text))),
+        false => {
+            Err(Failure::new(format!("the demo expected {expected:?} and saw {seen:?}: {}", answer.text)))
+        }
     }
 }

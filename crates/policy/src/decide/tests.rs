@@ -395,7 +395,7 @@ const GRANT: &str = r#"@id("grant") permit (principal is Agent, action == Action
 fn verdict(text: &str) -> String {
     let decision = decided(&format!("{GRANT}\n{text}"), |_| {});
     match decision.verdict {
-        Verdict::Deny(DenyCause::Error(why)) => why,
+        Verdict::Deny(DenyCause::Arguments(why) | DenyCause::Error(why)) => why,
         Verdict::Deny(cause) => format!("{cause:?}"),
         other => other.as_str().to_owned(),
     }
@@ -502,7 +502,9 @@ fn a_request_that_does_not_fit_together_is_denied() {
     ];
     for (expected, change) in changes {
         match decided(GRANT, change).verdict {
-            Verdict::Deny(DenyCause::Error(why)) => assert!(why.contains(expected), "{why}"),
+            Verdict::Deny(DenyCause::Arguments(why) | DenyCause::Error(why)) => {
+                assert!(why.contains(expected), "{why}")
+            }
             other => panic!("{expected}: {other:?}"),
         }
     }
