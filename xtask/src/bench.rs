@@ -121,7 +121,7 @@ fn policies() -> String {
     for number in 0..10 {
         put(format!(
             "@id(\"amount-{number}\") forbid (principal is Agent, action == Action::\"crm.update_deal\", resource) \
-             when {{ context.input.amount.greaterThan(decimal(\"{}.0\")) && context.input.stage == \"stage-{number}\" }};",
+             when {{ context.input.stage == \"stage-{number}\" && context.input.amount.greaterThan(decimal(\"{}.0\")) }};",
             100_000 + number
         ));
     }

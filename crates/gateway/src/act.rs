@@ -40,25 +40,30 @@ impl Gateway {
         }
         // A task of its own: a client that hangs up must not leave a call without its outcome receipt.
         let mut task = tokio::spawn(handle(self.clone(), attempt, relay));
+        // An event with an id and nothing else only matters to a client that waits long: most answers come right
+        // after it, and one message is cheaper than a stream.
         let mut said = Vec::new();
-        let patience = tokio::time::sleep(SPEAKS_SOON);
-        tokio::pin!(patience);
+        let spoken = tokio::time::sleep(SPEAKS_SOON);
+        tokio::pin!(spoken);
         loop {
             tokio::select! {
                 biased;
-                frame = frames.recv(), if !frames.is_closed() || !frames.is_empty() => match frame {
-                    // An event with an id and nothing else only matters to a client that waits: most answers come
-                    // right after it.
-                    Some(frame) if frame.data.is_empty() => said.push(frame),
+                frame = frames.recv() => match frame {
                     Some(frame) => {
+                        let is_message = !frame.data.is_empty();
                         said.push(frame);
-                        break;
+                        if is_message {
+                            break;
+                        }
                     }
-                    None if said.is_empty() => return whole(&answering, &ended(task.await)),
-                    None => break,
+                    // The call has ended and its outcome is being recorded, or the client is to ask again later.
+                    None => match tokio::time::timeout(ABOUT_TO_END, &mut task).await {
+                        Ok(reply) => return whole(&answering, &ended(reply)),
+                        Err(_) => break,
+                    },
                 },
                 reply = &mut task => return whole(&answering, &ended(reply)),
-                () = &mut patience, if !said.is_empty() => break,
+                () = &mut spoken, if !said.is_empty() => break,
             }
         }
         let (events, response) = stream::open();
