@@ -123,7 +123,11 @@ mod tests {
     }
 
     fn starter() -> [PolicySource; 1] {
-        let text = include_str!("../../../policies/approvals.cedar").to_owned();
+        let text = concat!(
+            include_str!("../../../policies/approvals.cedar"),
+            include_str!("../../../policies/owners.cedar"),
+        )
+        .to_owned();
         [PolicySource { name: "approvals.cedar".to_owned(), text }]
     }
 

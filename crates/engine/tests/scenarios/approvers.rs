@@ -1,4 +1,5 @@
-//! Who may answer: members of the groups that the gate names, never the person acted for, by `policies/approvals.cedar`.
+//! Who may answer: members of the groups that the gate names, never the person acted for, by `policies/approvals.cedar`
+//! and `policies/owners.cedar`.
 
 use placet_engine::AnswerError;
 use placet_testkit::{World, result};

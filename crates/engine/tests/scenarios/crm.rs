@@ -35,7 +35,10 @@ forbid (principal, action in [Action::"crm.update_deal", Action::"crm.close_deal
 "#;
 
 /// The starter set's answer to who may approve.
-pub(super) const APPROVERS: &str = include_str!("../../../../policies/approvals.cedar");
+pub(super) const APPROVERS: &str = concat!(
+    include_str!("../../../../policies/approvals.cedar"),
+    include_str!("../../../../policies/owners.cedar"),
+);
 
 /// The deployment before it opens: bob and dana have deals, alice, dana and carol manage, eve is in no group.
 pub(super) fn builder() -> WorldBuilder {

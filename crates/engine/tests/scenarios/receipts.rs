@@ -31,7 +31,7 @@ async fn every_call_leaves_one_decision_receipt_and_every_performed_one_an_outco
         (billing.attempt("crm.drop_table", "{}"), Some(Code::UnknownTool), 0),
         (billing.attempt("erp.pay", "{}"), Some(Code::UnknownTool), 0),
         (billing.attempt(UPDATE, "{}"), Some(Code::OutsideSchema), 0),
-        (billing.attempt(UPDATE, r#"{"deal_id":"D-bob","color":"red"}"#), Some(Code::NotJudged), 0),
+        (billing.attempt(UPDATE, r#"{"deal_id":"D-bob","color":"red"}"#), Some(Code::OutsideSchema), 0),
         (billing.attempt(UPDATE, r#"{"deal_id":"D-nobody"}"#), Some(Code::NoFacts), 0),
         (malformed, Some(Code::Malformed), 0),
     ];
