@@ -42,8 +42,8 @@ pub struct RefusedTool {
 
 /// Reads one page of definitions strictly. One bad entry does not spoil the others.
 ///
-/// A definition with numbers beyond ±(2^53 - 1), which real schemas hold as bounds, is read with these as doubles
-/// and with their spellings in [`INEXACT_NUMBERS`]: no acceptable argument can be so large, so the bounds mean the
+/// A definition with numbers beyond ±(2^53 - 1), which real schemas hold as bounds, is read with the nearest
+/// exact ones and with their spellings in [`INEXACT_NUMBERS`]: no acceptable argument can be so large, so the bounds mean the
 /// same, and the pin still changes with every digit.
 ///
 /// # Errors
@@ -74,7 +74,7 @@ fn entries<'a>(members: &[Member<'a>]) -> Result<Vec<&'a RawValue>, UpstreamErro
 
 fn definition(text: &str, repeated: &HashSet<&str>) -> Result<ToolDefinition, String> {
     let definition = match Json::parse(text.as_bytes()) {
-        Err(JsonError { fault: JsonFault::Inexact, .. }) => with_doubles(text),
+        Err(JsonError { fault: JsonFault::Inexact, .. }) => with_nearest(text),
         parsed => parsed.map_err(|error| error.to_string()),
     }?;
     let name = match definition.member("name") {
@@ -88,18 +88,21 @@ fn definition(text: &str, repeated: &HashSet<&str>) -> Result<ToolDefinition, St
     Ok(ToolDefinition { name, definition })
 }
 
-/// Reads numbers beyond ±(2^53 - 1) as doubles and notes their spelling.
-fn with_doubles(text: &str) -> Result<Json, String> {
+/// Reads numbers beyond ±(2^53 - 1) as the nearest exact one and notes their spelling.
+fn with_nearest(text: &str) -> Result<Json, String> {
     let mut spellings = Vec::new();
     let mut rewritten = String::with_capacity(text.len() + 32);
     let mut end = 0;
     for number in numbers(text) {
         let spelling = text.get(number.clone()).unwrap_or_default();
-        let is_beyond = |value: f64| value.abs() > limits::JSON_INTEGER as f64;
-        if !spelling.contains(['e', 'E', '.']) && spelling.parse().is_ok_and(is_beyond) {
-            // With an exponent, the strict parser takes it for the double it is.
-            rewritten.push_str(text.get(end..number.end).unwrap_or_default());
-            rewritten.push_str("e0");
+        // From 1e21 on, a double has an exponent in its canonical spelling and is read as one everywhere.
+        let is_plain = !spelling.contains(['e', 'E', '.']);
+        let is_inexact =
+            |value: f64| value.abs() > limits::JSON_INTEGER as f64 && (is_plain || value.abs() < 1e21);
+        if spelling.parse().is_ok_and(is_inexact) {
+            rewritten.push_str(text.get(end..number.start).unwrap_or_default());
+            rewritten.push_str(if spelling.starts_with('-') { "-" } else { "" });
+            rewritten.push_str(&limits::JSON_INTEGER.to_string());
             end = number.end;
             spellings.push(Json::from(spelling));
         }
