@@ -89,7 +89,7 @@ fn main() -> Exit {
 async fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Demo(demo) => {
-            let telemetry = telemetry::Telemetry::start(false);
+            let telemetry = telemetry::Telemetry::start(false, "warn");
             let end = demo::run(demo).await;
             telemetry.flush();
             end
@@ -102,7 +102,7 @@ async fn run(command: Command) -> Result<Exit, Failure> {
 }
 
 async fn serve_until_told(up: Up) -> Result<Exit, Failure> {
-    let telemetry = telemetry::Telemetry::start(up.json_logs);
+    let telemetry = telemetry::Telemetry::start(up.json_logs, "info");
     let config = config::Config::read(&up.config)?;
     let home = up.home.unwrap_or_else(|| up.config.parent().unwrap_or(Path::new(".")).join(".placet"));
     let running = serve::start(config, &home).await?;

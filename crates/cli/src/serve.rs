@@ -37,6 +37,8 @@ pub(crate) struct Running {
     connectors: Arc<McpConnectors>,
     store: SqliteStore,
     ledger: Arc<Ledger>,
+    /// Held until everything is closed: no second process in this home.
+    _lock: File,
 }
 
 /// Why it does not serve.
@@ -163,9 +165,7 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
         tokio::spawn(upkeep::watch_tools(engine.clone(), config.clone(), wait(stopped.clone()))),
         tokio::spawn(upkeep::watch_policies(engine, config, wait(stopped))),
     ];
-    // The lock lives as long as the process.
-    std::mem::forget(lock);
-    Ok(Running { address, socket, stop, tasks, connectors, store, ledger })
+    Ok(Running { address, socket, stop, tasks, connectors, store, ledger, _lock: lock })
 }
 
 fn control(engine: &Arc<Engine>, config: &Config, socket: &Path) -> Control {

@@ -22,9 +22,10 @@ pub(crate) struct Telemetry {
 pub(crate) type Render = Arc<dyn Fn() -> String + Send + Sync>;
 
 impl Telemetry {
-    /// Starts logging, and tracing where the environment asks for it.
-    pub(crate) fn start(json: bool) -> Self {
-        let filter = EnvFilter::try_from_env("PLACET_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    /// Starts logging from this level on unless `PLACET_LOG` says otherwise, and tracing where the environment asks
+    /// for it.
+    pub(crate) fn start(json: bool, level: &str) -> Self {
+        let filter = EnvFilter::try_from_env("PLACET_LOG").unwrap_or_else(|_| EnvFilter::new(level));
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
         let lines = if json { lines.json().boxed() } else { lines.boxed() };
         let traces = provider();
