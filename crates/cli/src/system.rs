@@ -1,6 +1,7 @@
 //! The system behind the ports: clock, randomness, notices. The only place that reads the clock.
 
 use std::{
+    cell::RefCell,
     fs::File,
     io::Read as _,
     sync::atomic::{AtomicI64, Ordering},
@@ -23,20 +24,51 @@ impl Clock for SystemClock {
     }
 }
 
-/// Randomness of the operating system, expanded by the cryptographic library.
+/// Randomness of the operating system, expanded by the cryptographic library. A call needs a few bytes several times;
+/// each thread fetches them in one piece.
 #[derive(Debug, Default)]
 pub(crate) struct SystemEntropy;
 
+/// Bytes fetched at once.
+const STOCK: usize = 512;
+
+/// Random bytes that nobody has seen yet. Used ones are overwritten.
+struct Stock {
+    bytes: [u8; STOCK],
+    used: usize,
+}
+
+thread_local! {
+    static STOCK_OF_THREAD: RefCell<Stock> = const { RefCell::new(Stock { bytes: [0; STOCK], used: STOCK }) };
+}
+
 impl Entropy for SystemEntropy {
     fn fill(&self, buffer: &mut [u8]) {
-        if aws_lc_rs::rand::fill(buffer).is_ok() {
-            return;
+        if buffer.len() > STOCK / 4 {
+            return fetch(buffer);
         }
-        // Without randomness nothing may go on: ids and commitments would be guessable.
-        let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(buffer));
-        if read.is_err() {
-            std::process::abort();
-        }
+        STOCK_OF_THREAD.with_borrow_mut(|stock| {
+            if STOCK - stock.used < buffer.len() {
+                fetch(&mut stock.bytes);
+                stock.used = 0;
+            }
+            let fresh = stock.bytes.iter_mut().skip(stock.used);
+            for (wanted, fresh) in buffer.iter_mut().zip(fresh) {
+                *wanted = std::mem::take(fresh);
+            }
+            stock.used += buffer.len();
+        });
+    }
+}
+
+fn fetch(buffer: &mut [u8]) {
+    if aws_lc_rs::rand::fill(buffer).is_ok() {
+        return;
+    }
+    // Without randomness nothing may go on: ids and commitments would be guessable.
+    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(buffer));
+    if read.is_err() {
+        std::process::abort();
     }
 }
 
@@ -53,5 +85,26 @@ impl Notifier for LogNotifier {
             "a call waits for a person: `placet approval show {}`",
             approval.id
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_byte_is_given_twice() {
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..200 {
+            let mut small = [0; 10];
+            SystemEntropy.fill(&mut small);
+            assert!(seen.insert(small.to_vec()));
+            let mut large = [0; 32];
+            SystemEntropy.fill(&mut large);
+            assert!(seen.insert(large.to_vec()));
+        }
+        let mut huge = [0; 4 * STOCK];
+        SystemEntropy.fill(&mut huge);
+        assert!(huge.iter().any(|byte| *byte != 0));
     }
 }

@@ -3,6 +3,7 @@
 
 mod client;
 mod exchange;
+mod line;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -17,9 +18,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use parking_lot::RwLock;
 use placet_domain::{Object, ToolDefinition, ToolName};
 use placet_engine::ports::{Answered, ConnectError, Link, Passed, Relay, UpstreamSession};
@@ -34,7 +33,7 @@ use crate::{
     outlet::Outlet,
     sessions::{Handles, Sessions},
 };
-use client::{Client, client, story};
+use client::{Answer, Client, ClientError};
 use exchange::{Exchange, Read, read_acceptance};
 use session::Session;
 
@@ -71,7 +70,10 @@ impl Http {
         }
         Ok(Self {
             url: url.clone(),
-            client: client().map_err(ConfigError::Tls)?,
+            client: Client::new(url).map_err(|error| match error {
+                ClientError::Address => url_error("must name a host"),
+                ClientError::Tls(error) => ConfigError::Tls(error),
+            })?,
             headers: headers(config)?,
             deadline: config.deadline,
             ids: AtomicI64::new(1),
@@ -164,7 +166,7 @@ impl Http {
         let body = encode_request(&id.into(), "initialize", params).into_bytes();
         let opening = async {
             let response = self.post(self.headers.clone(), body).await?;
-            let session = response.headers().get(&MCP_SESSION_ID).cloned();
+            let session = response.headers.get(&MCP_SESSION_ID).cloned();
             match (Exchange { id: Some(id), outlet: &outlet, pending: None }).read(response).await {
                 Read::Ended(ending) => Ok((ending, session)),
                 Read::Resumable => Err(Ending::Lost("the stream ended before the answer".to_owned())),
@@ -211,7 +213,7 @@ impl Http {
         let session = self.sessions.find(*handle).ok_or(Ending::NoSession { sent: false })?;
         let mut headers = self.headers.clone();
         session.mark(&mut headers);
-        let told = async { read_acceptance(self.post(headers, body).await?, true).await };
+        let told = async { read_acceptance(self.post(headers, body).await?, true) };
         let told = within(Some(self.deadline), told).await.unwrap_or_else(|| Err(late(Some(self.deadline))));
         if matches!(told, Err(Ending::NoSession { .. })) {
             self.sessions.forget(*handle);
@@ -241,17 +243,17 @@ impl Http {
         let response = tokio::select! {
             biased;
             () = outlet.closed() => return Ok(()),
-            response = within(Some(self.deadline), self.send(Method::GET, headers, Bytes::new())) => {
+            response = within(Some(self.deadline), self.client.send(Method::GET, headers, Bytes::new())) => {
                 response.ok_or_else(|| late(Some(self.deadline)))??
             }
         };
-        match response.status() {
+        match response.status {
             status if status.is_success() => {
                 let exchange = Exchange { id: None, outlet, pending: Some(&session.pending) };
                 exchange.listen(response).await
             }
             _ => {
-                let refused = read_acceptance(response, true).await;
+                let refused = read_acceptance(response, true);
                 if matches!(refused, Err(Ending::NoSession { .. })) {
                     self.sessions.forget(*handle);
                 }
@@ -284,7 +286,8 @@ impl Http {
         let mut headers = self.headers.clone();
         headers.remove(header::CONTENT_TYPE);
         session.mark(&mut headers);
-        let ended = tokio::time::timeout(COURTESY, self.send(Method::DELETE, headers, Bytes::new())).await;
+        let ended =
+            tokio::time::timeout(COURTESY, self.client.send(Method::DELETE, headers, Bytes::new())).await;
         if !matches!(ended, Ok(Ok(_))) {
             tracing::debug!(url = %self.url, "the upstream did not hear that a session has ended");
         }
@@ -295,39 +298,17 @@ impl Http {
         let mut headers = self.headers.clone();
         session.mark(&mut headers);
         let reason = Object::new().with("reason", "the deadline has passed");
-        let request = self.request(Method::POST, headers, frame::cancelled(id, &reason).into());
-        let sending = self.client.request(request);
+        let (client, body) = (self.client.clone(), frame::cancelled(id, &reason).into());
         tokio::spawn(async move {
+            let sending = client.send(Method::POST, headers, body);
             if let Ok(Ok(response)) = tokio::time::timeout(COURTESY, sending).await {
-                let _accepted = read_acceptance(response, true).await;
+                let _accepted = read_acceptance(response, true);
             }
         });
     }
 
-    async fn post(&self, headers: HeaderMap, body: Bytes) -> Result<Response<Incoming>, Ending> {
-        self.send(Method::POST, headers, body).await
-    }
-
-    async fn send(
-        &self,
-        method: Method,
-        headers: HeaderMap,
-        body: Bytes,
-    ) -> Result<Response<Incoming>, Ending> {
-        self.client.request(self.request(method, headers, body)).await.map_err(|error| {
-            match error.is_connect() {
-                true => Ending::NotSent(story(&error)),
-                false => Ending::Lost(story(&error)),
-            }
-        })
-    }
-
-    fn request(&self, method: Method, headers: HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = self.url.clone();
-        *request.headers_mut() = headers;
-        request
+    async fn post(&self, headers: HeaderMap, body: Bytes) -> Result<Answer, Ending> {
+        self.client.send(Method::POST, headers, body).await
     }
 }
 

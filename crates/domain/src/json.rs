@@ -5,6 +5,7 @@ mod canonical;
 mod parse;
 
 pub use parse::{JsonError, JsonFault};
+use smol_str::SmolStr;
 
 /// A JSON value without ambiguity: no duplicate keys, no lone surrogates, no inexact integers.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,9 +33,9 @@ pub enum Number {
     Fraction(f64),
 }
 
-/// An object: members in their order of arrival, keys unique.
+/// An object: members in their order of arrival, keys unique. Keys are short, as a rule, and then need no allocation.
 #[derive(Debug, Clone, Default)]
-pub struct Object(Vec<(String, Json)>);
+pub struct Object(Vec<(SmolStr, Json)>);
 
 impl Object {
     /// An object with no members.
@@ -55,11 +56,11 @@ impl Object {
     }
 
     /// Adds a member or replaces its value.
-    pub fn set(&mut self, key: impl Into<String>, value: impl Into<Json>) {
-        let (key, value) = (key.into(), value.into());
-        match self.0.iter_mut().find(|(name, _)| *name == key) {
+    pub fn set(&mut self, key: impl AsRef<str>, value: impl Into<Json>) {
+        let (key, value) = (key.as_ref(), value.into());
+        match self.0.iter_mut().find(|(name, _)| name == key) {
             Some((_, old)) => *old = value,
-            None => self.0.push((key, value)),
+            None => self.0.push((SmolStr::new(key), value)),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::{
     server::Gateway,
     session::Session,
     stream::{self, Events},
+    underway::Underway,
 };
 
 /// How long a call that has only named an event may take before its client gets a stream.
@@ -38,8 +39,7 @@ impl Gateway {
         if let Some(session) = &session {
             session.calls.begin(&answering.id, &relay);
         }
-        // A task of its own: a client that hangs up must not leave a call without its outcome receipt.
-        let mut task = tokio::spawn(handle(self.clone(), attempt, relay));
+        let mut call = Underway::new(handle(self.clone(), attempt, relay));
         // An event with an id and nothing else only matters to a client that waits long: most answers come right
         // after it, and one message is cheaper than a stream.
         let mut said = Vec::new();
@@ -57,24 +57,25 @@ impl Gateway {
                         }
                     }
                     // The call has ended and its outcome is being recorded, or the client is to ask again later.
-                    None => match tokio::time::timeout(ABOUT_TO_END, &mut task).await {
-                        Ok(reply) => return whole(&answering, &ended(reply)),
+                    None => match tokio::time::timeout(ABOUT_TO_END, &mut call).await {
+                        Ok(reply) => return whole(&answering, &reply),
                         Err(_) => break,
                     },
                 },
-                reply = &mut task => return whole(&answering, &ended(reply)),
+                reply = &mut call => return whole(&answering, &reply),
                 () = &mut spoken, if !said.is_empty() => break,
             }
         }
         let (events, response) = stream::open();
-        tokio::spawn(relay_call(events, said, frames, task, answering, session));
+        // From here on a client that reads slowly must not slow the call.
+        tokio::spawn(relay_call(events, said, frames, tokio::spawn(call), answering, session));
         response
     }
 
     /// Leaves the receipt of an attempt that cannot be read or whose sender is refused.
     pub(crate) async fn refuse(self: &Arc<Self>, attempt: Attempt) -> Reply {
         let (relay, _) = mpsc::channel(1);
-        ended(tokio::spawn(handle(self.clone(), attempt, relay)).await)
+        Underway::new(handle(self.clone(), attempt, relay)).await
     }
 }
 
@@ -103,7 +104,7 @@ async fn relay_call(
     events: Events,
     said: Vec<RelayFrame>,
     mut frames: mpsc::Receiver<RelayFrame>,
-    mut task: JoinHandle<Reply>,
+    mut call: JoinHandle<Reply>,
     answering: Answering,
     session: Option<Arc<Session>>,
 ) {
@@ -123,26 +124,26 @@ async fn relay_call(
                 }
                 None => break None,
             },
-            reply = &mut task => break Some(ended(reply)),
+            reply = &mut call => break Some(ended(reply)),
             _gone = events.idle() => return,
         }
     };
     // The relay is dropped with the call's end, or before it when the upstream wants to be asked again.
     let reply = match reply {
         Some(reply) => Some(reply),
-        None => tokio::time::timeout(ABOUT_TO_END, &mut task).await.ok().map(ended),
+        None => tokio::time::timeout(ABOUT_TO_END, &mut call).await.ok().map(ended),
     };
     match (reply, session) {
         (None, Some(session)) => {
             drop(events);
             session.late.expect();
-            let reply = ended(task.await);
+            let reply = ended(call.await);
             session.late.arrive((answering.message(&reply), event_id(&reply)));
         }
         (reply, _) => {
             let reply = match reply {
                 Some(reply) => reply,
-                None => ended(task.await),
+                None => ended(call.await),
             };
             // The client may have gone in this instant: the receipts say what happened.
             let _ = events.answer(&answering.message(&reply), event_id(&reply)).await;

@@ -11,6 +11,7 @@ mod respond;
 mod server;
 mod session;
 mod stream;
+mod underway;
 
 pub use guard::{Guard, GuardConfig};
 pub use server::{Gateway, GatewayConfig};

@@ -244,6 +244,8 @@ fn run_bare(place: &Path, in_flight: u64, each: Duration) -> Result<Run, Failure
         batch: 4_096,
         batch_bytes: 4 << 20,
         headroom: 0,
+        // The bare writer commits as soon as it can.
+        gather: Duration::ZERO,
     }));
     let taker = queue.clone();
     let writer = thread::spawn(move || -> io::Result<Vec<u64>> {

@@ -26,7 +26,12 @@ pub(crate) struct Limits {
     pub(crate) batch_bytes: usize,
     /// Bytes left free in front of the bytes of a batch.
     pub(crate) headroom: usize,
+    /// How long a batch waits for the others that are known to be under way; see [`Queue::take`].
+    pub(crate) gather: Duration,
 }
+
+/// A batch waits for others only where so many are under way: two or three gain nothing by waiting for each other.
+const SIBLINGS: usize = 4;
 
 /// What the taker takes; kept between batches so that a batch does not allocate.
 #[derive(Debug)]
@@ -40,7 +45,10 @@ pub(crate) struct Batch<T> {
 struct State<T> {
     batch: Batch<T>,
     closed: bool,
-    taker_waits: bool,
+    /// With how many items the taker wants to be woken; zero while it does not wait.
+    wanted: usize,
+    /// Items of the batch before.
+    taken: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +75,7 @@ impl<T> Batch<T> {
 impl<T> Queue<T> {
     pub(crate) fn new(limits: Limits) -> Self {
         let batch = Batch { items: Vec::new(), bytes: vec![0; limits.headroom] };
-        let state = State { batch, closed: false, taker_waits: false };
+        let state = State { batch, closed: false, wanted: 0, taken: 0 };
         Self { state: Mutex::new(state), filled: Condvar::new(), limits }
     }
 
@@ -85,7 +93,10 @@ impl<T> Queue<T> {
         batch.items.push(item);
         batch.bytes.extend_from_slice(&length.to_le_bytes());
         batch.bytes.extend_from_slice(bytes);
-        let wake = std::mem::take(&mut state.taker_waits);
+        let wake = state.wanted > 0 && state.batch.items.len() >= state.wanted;
+        if wake {
+            state.wanted = 0;
+        }
         drop(state);
         if wake {
             self.filled.notify_one();
@@ -94,18 +105,20 @@ impl<T> Queue<T> {
     }
 
     /// Moves what waits into `batch`, whose earlier content is dropped, as far as one batch goes.
+    ///
+    /// A signature and a sync cost the same for one item as for many. So where many are under way (those of the batch
+    /// before, who are about to come back, and those who wait already), a batch waits for them, but not long.
     pub(crate) fn take(&self, batch: &mut Batch<T>, wait: Duration) -> Taken {
         batch.items.clear();
         batch.bytes.clear();
         batch.bytes.resize(self.limits.headroom, 0);
-        let mut state = self.lock();
-        if state.batch.items.is_empty() && !state.closed {
-            state.taker_waits = true;
-            let empty = |state: &mut State<T>| state.batch.items.is_empty() && !state.closed;
-            let waited = self.filled.wait_timeout_while(state, wait, empty);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            state.taker_waits = false;
+        let state = self.lock();
+        let siblings = (state.taken + state.batch.items.len()).min(self.limits.batch);
+        let mut state = self.wait(state, 1, wait);
+        if siblings >= SIBLINGS && !state.batch.items.is_empty() {
+            state = self.wait(state, siblings, self.limits.gather);
         }
+        state.taken = state.batch.items.len();
         let waiting = &mut state.batch;
         if waiting.items.is_empty() {
             return if state.closed { Taken::Closed } else { Taken::Nothing };
@@ -130,6 +143,22 @@ impl<T> Queue<T> {
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_one();
+    }
+
+    fn wait<'a>(
+        &self,
+        mut state: MutexGuard<'a, State<T>>,
+        items: usize,
+        wait: Duration,
+    ) -> MutexGuard<'a, State<T>> {
+        let few = |state: &mut State<T>| state.batch.items.len() < items && !state.closed;
+        if few(&mut state) && !wait.is_zero() {
+            state.wanted = items;
+            let waited = self.filled.wait_timeout_while(state, wait, few);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.wanted = 0;
+        }
+        state
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::checkpoint::SignedCheckpoint;
 use crate::hash::Hash;
 use crate::limits::{
-    FRAME_HEADER_BYTES, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_LEAF_BYTES, MAX_QUEUE_BYTES, TICK,
+    FRAME_HEADER_BYTES, GATHER, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_LEAF_BYTES, MAX_QUEUE_BYTES, TICK,
 };
 use crate::merkle::CompactRange;
 use crate::note::LogKey;
@@ -127,6 +127,7 @@ impl Shared {
             batch: MAX_BATCH_ENTRIES,
             batch_bytes: batch_bytes(segment_bytes),
             headroom: FRAME_HEADER_BYTES,
+            gather: GATHER,
         };
         let (head, health) = (Mutex::new(Arc::new(head)), Mutex::new(Health::Ok));
         Self { queue: Queue::new(limits), head, health }

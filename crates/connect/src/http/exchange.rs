@@ -1,27 +1,18 @@
 //! Reading what an HTTP upstream answers to one request: a JSON body or a stream of server-sent events.
 //! The rule is written in the MCP specification, "Transports", "Streamable HTTP".
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
-use futures_util::FutureExt as _;
-use http::{HeaderMap, Response, StatusCode, header};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
+use http::{HeaderMap, StatusCode, header};
 use placet_domain::limits;
 use placet_engine::ports::RelayFrame;
 
+use super::client::Answer;
 use crate::{
     ending::{Ending, Reply},
     frame::{self, AnswerId, Event, Events, Frame},
     outlet::Outlet,
     pending::Pending,
 };
-
-/// How long a stream may take to end after its answer, for the connection to be used again.
-const DRAIN: Duration = Duration::from_secs(1);
-/// How much may come after the answer, bytes.
-const DRAIN_BYTES: usize = 64 * 1024;
 
 /// One side of a conversation with an upstream.
 #[derive(Debug, Clone, Copy)]
@@ -45,20 +36,20 @@ pub(crate) enum Read {
 
 impl Exchange<'_> {
     /// Reads up to the answer.
-    pub(crate) async fn read(self, response: Response<Incoming>) -> Read {
-        let status = response.status();
+    pub(crate) async fn read(self, answer: Answer) -> Read {
+        let status = answer.status;
         if status == StatusCode::NOT_FOUND && self.pending.is_some() {
             return Read::Ended(Ending::NoSession { sent: true });
         }
-        match Content::of(response.headers()) {
-            Content::Json => Read::Ended(self.read_json(status, response.into_body()).await),
-            Content::Stream if status.is_success() => self.read_stream(response.into_body()).await,
+        match Content::of(&answer.headers) {
+            Content::Json => Read::Ended(self.read_json(status, answer).await),
+            Content::Stream if status.is_success() => self.read_stream(answer).await,
             Content::Stream | Content::Other => Read::Ended(refused(status)),
         }
     }
 
-    async fn read_json(self, status: StatusCode, body: Incoming) -> Ending {
-        let bytes = match collect(body).await {
+    async fn read_json(self, status: StatusCode, answer: Answer) -> Ending {
+        let bytes = match collect(answer).await {
             Ok(bytes) => bytes,
             Err(ending) => return ending,
         };
@@ -80,15 +71,14 @@ impl Exchange<'_> {
         self.id.is_some_and(|own| id == AnswerId::Ours(own))
     }
 
-    async fn read_stream(self, mut body: Incoming) -> Read {
+    async fn read_stream(self, mut answer: Answer) -> Read {
         let mut events = Events::default();
         let end = loop {
-            let chunk = match body.frame().await {
+            let chunk = match answer.read().await {
                 Some(Ok(chunk)) => chunk,
                 Some(Err(error)) => break format!("the stream broke before the answer: {error}"),
                 None => break "the stream ended before the answer".to_owned(),
             };
-            let Ok(chunk) = chunk.into_data() else { continue };
             let read = match events.push(&chunk) {
                 Ok(read) => read,
                 Err(fault) => return Read::Ended(Ending::Malformed(fault)),
@@ -97,7 +87,7 @@ impl Exchange<'_> {
                 match self.take(event).await {
                     Ok(None) => {}
                     Ok(Some(reply)) => {
-                        finish(body);
+                        answer.finish();
                         return Read::Ended(Ending::Answered(reply));
                     }
                     Err(fault) => return Read::Ended(Ending::Malformed(fault)),
@@ -111,11 +101,11 @@ impl Exchange<'_> {
     }
 
     /// Reads a stream that belongs to no request, until it ends or the client goes away.
-    pub(crate) async fn listen(self, response: Response<Incoming>) -> Result<(), Ending> {
+    pub(crate) async fn listen(self, answer: Answer) -> Result<(), Ending> {
         tokio::select! {
             biased;
             () = self.outlet.closed() => Ok(()),
-            read = self.read_stream(response.into_body()) => match read {
+            read = self.read_stream(answer) => match read {
                 Read::Resumable | Read::Ended(Ending::Lost(_)) => Ok(()),
                 Read::Ended(ending) => Err(ending),
             },
@@ -155,10 +145,10 @@ impl Exchange<'_> {
 }
 
 /// Reads the answer to a message that has none: an acceptance, or an error.
-pub(crate) async fn read_acceptance(response: Response<Incoming>, in_session: bool) -> Result<(), Ending> {
-    let status = response.status();
+pub(crate) fn read_acceptance(answer: Answer, in_session: bool) -> Result<(), Ending> {
+    let status = answer.status;
     if status.is_success() {
-        finish(response.into_body());
+        answer.finish();
         return Ok(());
     }
     if status == StatusCode::NOT_FOUND && in_session {
@@ -177,14 +167,13 @@ fn refused(status: StatusCode) -> Ending {
     }
 }
 
-async fn collect(mut body: Incoming) -> Result<Bytes, Ending> {
+async fn collect(mut answer: Answer) -> Result<Bytes, Ending> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
-    while let Some(chunk) = body.frame().await {
+    while let Some(chunk) = answer.read().await {
         let chunk = chunk.map_err(|error| {
             Ending::Lost(format!("the connection broke before the end of the answer: {error}"))
         })?;
-        let Ok(chunk) = chunk.into_data() else { continue };
         if first.len() + rest.len() + chunk.len() > limits::REPLY_BYTES {
             return Err(Ending::Lost(format!("the answer is larger than {} bytes", limits::REPLY_BYTES)));
         }
@@ -199,23 +188,8 @@ async fn collect(mut body: Incoming) -> Result<Bytes, Ending> {
             }
         }
     }
+    answer.finish();
     Ok(if rest.is_empty() { first } else { rest.freeze() })
-}
-
-/// Lets a stream end by itself, so that its connection can be used again; the answer does not wait for that.
-fn finish(mut body: Incoming) {
-    let mut drain = Box::pin(async move {
-        let mut length = 0;
-        while let Some(Ok(chunk)) = body.frame().await {
-            length += chunk.data_ref().map_or(0, Bytes::len);
-            if body.is_end_stream() || length > DRAIN_BYTES {
-                break;
-            }
-        }
-    });
-    if (&mut drain).now_or_never().is_none() {
-        tokio::spawn(tokio::time::timeout(DRAIN, drain));
-    }
 }
 
 enum Content {

@@ -61,7 +61,7 @@ impl Object {
 impl Number {
     fn write(self, text: &mut String) {
         match self {
-            Self::Integer(value) => text.push_str(&value.to_string()),
+            Self::Integer(value) => text.push_str(itoa::Buffer::new().format(value)),
             // ECMAScript's Number::toString, which RFC 8785 section 3.2.2.3 prescribes.
             Self::Fraction(value) => text.push_str(ryu_js::Buffer::new().format_finite(value)),
         }

@@ -5,6 +5,8 @@ use std::{cell::Cell, collections::HashSet, fmt};
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
+use smol_str::SmolStr;
+
 use super::{Json, Number, Object};
 use crate::limits;
 
@@ -127,11 +129,11 @@ impl Value<'_> {
         Ok(Self { depth: self.depth + 1, notes: self.notes })
     }
 
-    fn text<E: serde::de::Error>(self, text: String) -> Result<String, E> {
-        if text.contains('\0') {
-            return Err(self.fail(JsonFault::Nul, "a string holds U+0000, where some tools stop reading"));
+    fn without_nul<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        match text.contains('\0') {
+            true => Err(self.fail(JsonFault::Nul, "a string holds U+0000, where some tools stop reading")),
+            false => Ok(()),
         }
-        Ok(text)
     }
 
     fn inexact<E: serde::de::Error>(self, value: impl fmt::Display) -> E {
@@ -193,11 +195,13 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Json, E> {
-        self.text(text.to_owned()).map(Json::String)
+        self.without_nul(text)?;
+        Ok(Json::String(text.to_owned()))
     }
 
     fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Json, E> {
-        self.text(text).map(Json::String)
+        self.without_nul(&text)?;
+        Ok(Json::String(text))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Json, A::Error> {
@@ -211,10 +215,10 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
         let seed = self.deeper()?;
-        let mut members: Vec<(String, Json)> = Vec::new();
+        let mut members: Vec<(SmolStr, Json)> = Vec::new();
         let mut seen = HashSet::new();
-        while let Some(key) = map.next_key::<String>()? {
-            let key = self.text(key)?;
+        while let Some(key) = map.next_key_seed(Key)? {
+            self.without_nul(&key)?;
             if members.len() == FEW_MEMBERS {
                 seen.extend(members.iter().map(|(name, _)| name.clone()));
             }
@@ -230,5 +234,28 @@ impl<'de> Visitor<'de> for Value<'_> {
             members.push((key, map.next_value_seed(seed)?));
         }
         Ok(Json::Object(Object(members)))
+    }
+}
+
+/// A key, read without an allocation if it is short.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = SmolStr;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<SmolStr, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key {
+    type Value = SmolStr;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<SmolStr, E> {
+        Ok(SmolStr::new(key))
     }
 }
