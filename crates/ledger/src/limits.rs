@@ -48,7 +48,7 @@ pub(crate) const FRAME_HEADER_BYTES: usize = 20;
 
 /// How long a batch waits for the appends that are known to be under way. A call takes milliseconds where that many
 /// are, and a signature and a sync saved for each are worth more.
-pub(crate) const GATHER: Duration = Duration::from_micros(300);
+pub(crate) const GATHER: Duration = Duration::from_micros(700);
 
 /// How often the segment is looked for under its name, and the openings are synced.
 pub(crate) const TICK: Duration = Duration::from_secs(1);

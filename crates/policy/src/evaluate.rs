@@ -34,6 +34,7 @@ pub(crate) fn entities(of_request: impl IntoIterator<Item = Arc<Entity>>) -> Res
 pub(crate) struct Trial<'a> {
     evaluator: Evaluator<'a>,
     slots: SlotEnv,
+    context: Members,
 }
 
 impl<'a> Trial<'a> {
@@ -45,11 +46,12 @@ impl<'a> Trial<'a> {
         entities: &'a Entities,
     ) -> Self {
         let known = |uid: &EntityUID| EntityUIDEntry::known(uid.clone(), None);
-        let context = Context::Value(Arc::clone(context));
-        let request = Request::new_unchecked(known(principal), known(action), known(resource), Some(context));
+        let value = Context::Value(Arc::clone(context));
+        let request = Request::new_unchecked(known(principal), known(action), known(resource), Some(value));
         Self {
             evaluator: Evaluator::new(request, entities, Extensions::all_available()),
             slots: SlotEnv::new(),
+            context: Arc::clone(context),
         }
     }
 
@@ -59,6 +61,9 @@ impl<'a> Trial<'a> {
     /// The condition could not be evaluated; for a veto or a gate that denies.
     pub(crate) fn holds(&self, rule: &Rule) -> Result<bool, String> {
         let Some(condition) = &rule.condition else { return Ok(true) };
+        if rule.opening.is_refuted(&self.context) {
+            return Ok(false);
+        }
         let value = self.evaluator.interpret(condition, &self.slots).map_err(|error| error.to_string())?;
         match value.value_kind() {
             ValueKind::Lit(Literal::Bool(truth)) => Ok(*truth),

@@ -20,6 +20,7 @@ mod model;
 mod moment;
 mod position;
 mod prepare;
+mod refute;
 mod rule;
 mod schema;
 mod shape;

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use placet_domain::{Gate, GroupName, Obligation, PolicyId, Timestamp, limits};
 
 use crate::mentions::{children, reads_only_the_caller};
+use crate::refute::Opening;
 use crate::rule::{Class, Head, Rule};
 
 const KNOWN: [&str; 12] = [
@@ -60,6 +61,7 @@ pub(crate) fn read(policy: &Policy) -> Result<(Rule, ActionConstraint), Vec<Comp
                 principal: Head::of(inner.principal_constraint().as_inner()),
                 resource: Head::of(inner.resource_constraint().as_inner()),
                 of_caller: condition.as_ref().is_none_or(|condition| reads_only_the_caller(condition)),
+                opening: Opening::of(condition.as_ref()),
                 condition,
                 reason: policy.annotation("reason").map(str::to_owned),
                 remedy: policy.annotation("remedy").map(str::to_owned),

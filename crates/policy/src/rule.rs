@@ -8,6 +8,8 @@ use cedar_policy_core::ast::{
 };
 use placet_domain::{Gate, Obligation, PolicyId, Reason, Timestamp};
 
+use crate::refute::Opening;
+
 /// A loaded policy.
 #[derive(Debug)]
 pub(crate) struct Rule {
@@ -17,6 +19,8 @@ pub(crate) struct Rule {
     pub(crate) resource: Head,
     /// The `when` and `unless` clauses; none is true.
     pub(crate) condition: Option<Arc<Expr>>,
+    /// What the condition says first.
+    pub(crate) opening: Opening,
     /// The condition reads neither the resource nor the arguments.
     pub(crate) of_caller: bool,
     pub(crate) reason: Option<String>,
