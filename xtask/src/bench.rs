@@ -19,7 +19,7 @@ pub(crate) fn gateway(arguments: &[String]) -> Result<(), Failure> {
     let quick = is_quick(arguments)?;
     let folder = tree::fresh("bench-gateway")?;
     let wanted = [("placet-cli", "placet"), ("mcpload", "mcpload"), ("bench-upstream", "bench-upstream")];
-    let [placet, mcpload, bench_upstream] = tree::releases(wanted, &folder)?;
+    let [placet, mcpload, bench_upstream] = tree::shipped(wanted, &folder)?;
     let upstream_address = format!("127.0.0.1:{}", process::free_port()?);
     let mut upstream =
         process::start(Command::new(bench_upstream).arg(&upstream_address), &folder.join("upstream.log"))?;

@@ -41,12 +41,12 @@ pub(crate) fn binaries<const N: usize>(
     build("debug", &[], wanted, folder)
 }
 
-/// [`binaries`], optimised.
-pub(crate) fn releases<const N: usize>(
+/// [`binaries`] as they are shipped.
+pub(crate) fn shipped<const N: usize>(
     wanted: [(&str, &str); N],
     folder: &Path,
 ) -> Result<[PathBuf; N], Failure> {
-    build("release", &["--release"], wanted, folder)
+    build("dist", &["--profile", "dist"], wanted, folder)
 }
 
 fn build<const N: usize>(
