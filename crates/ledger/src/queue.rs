@@ -32,6 +32,8 @@ pub(crate) struct Limits {
 
 /// A batch waits for others only where so many are under way: two or three gain nothing by waiting for each other.
 const SIBLINGS: usize = 4;
+/// A batch of so many waits for nobody: what a signature and a sync cost each of them is little by then.
+const ENOUGH: usize = 16;
 
 /// What the taker takes; kept between batches so that a batch does not allocate.
 #[derive(Debug)]
@@ -113,7 +115,7 @@ impl<T> Queue<T> {
         batch.bytes.clear();
         batch.bytes.resize(self.limits.headroom, 0);
         let state = self.lock();
-        let siblings = (state.taken + state.batch.items.len()).min(self.limits.batch);
+        let siblings = (state.taken + state.batch.items.len()).min(ENOUGH);
         let mut state = self.wait(state, 1, wait);
         if siblings >= SIBLINGS && !state.batch.items.is_empty() {
             state = self.wait(state, siblings, self.limits.gather);
