@@ -3,7 +3,8 @@
 use std::fmt;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use placet_domain::Digest;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use placet_domain::{Digest, Object};
 
 /// Why a key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,7 @@ pub enum KeyError {
 
 /// An Ed25519 key pair.
 pub struct TokenKey {
+    pair: Ed25519KeyPair,
     pkcs8: Vec<u8>,
     public: [u8; 32],
 }
@@ -39,7 +41,7 @@ impl TokenKey {
     pub fn from_pkcs8(pkcs8: Vec<u8>) -> Result<Self, KeyError> {
         let pair = Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(|_| KeyError::Malformed)?;
         let public = pair.public_key().as_ref().try_into().map_err(|_| KeyError::Malformed)?;
-        Ok(Self { pkcs8, public })
+        Ok(Self { pair, pkcs8, public })
     }
 
     /// The private key, to be stored where only this program reads it.
@@ -57,8 +59,23 @@ impl TokenKey {
     /// The key id tokens name: the first characters of the public key's digest.
     #[must_use]
     pub fn id(&self) -> String {
-        Digest::of(&self.public).short()
+        key_id(&self.public)
     }
+
+    /// A compact JWS over this header and these claims. The caller names the algorithm, `EdDSA`, in the header.
+    pub(crate) fn sign(&self, header: Object, claims: Object) -> String {
+        let encode = |object: Object| URL_SAFE_NO_PAD.encode(placet_domain::Json::Object(object).canonical());
+        let mut token = format!("{}.{}", encode(header), encode(claims));
+        let signature = self.pair.sign(token.as_bytes());
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        token
+    }
+}
+
+/// The id of a token key.
+pub(crate) fn key_id(public: &[u8; 32]) -> String {
+    Digest::of(public).short()
 }
 
 impl fmt::Debug for TokenKey {
