@@ -1,4 +1,4 @@
-//! The control API's client: HTTP/1.1 over the Unix socket, one connection a request.
+//! The control API's client: HTTP/1.1 over the Unix socket or to a server, one connection a request.
 //! Problems become failures with the exit code they mean.
 
 use std::{io::ErrorKind, path::PathBuf, time::Duration};
@@ -9,20 +9,31 @@ use hyper_util::rt::TokioIo;
 use placet_domain::{Json, Object};
 use tokio::net::UnixStream;
 
-use crate::{exit::Exit, failure::Failure, print::visible};
+use crate::{exit::Exit, failure::Failure, print::visible, server::Server};
 
 /// How long an answer may take: a status with probes asks every connector.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Somebody at the control socket.
+/// Somebody at the control socket, or logged in at a server.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
-    socket: PathBuf,
+    door: Door,
+}
+
+#[derive(Debug, Clone)]
+enum Door {
+    Server(Server),
+    Socket(PathBuf),
 }
 
 impl Client {
     pub(crate) fn new(socket: PathBuf) -> Self {
-        Self { socket }
+        Self { door: Door::Socket(socket) }
+    }
+
+    /// With the token that `placet login` keeps.
+    pub(crate) fn of_server(server: Server) -> Self {
+        Self { door: Door::Server(server) }
     }
 
     /// Reads.
@@ -53,7 +64,11 @@ impl Client {
         path: &str,
         body: String,
     ) -> Result<(StatusCode, Bytes), Failure> {
-        let stream = UnixStream::connect(&self.socket).await.map_err(|error| match error.kind() {
+        let socket = match &self.door {
+            Door::Server(server) => return self.over_http(server, method, path, body).await,
+            Door::Socket(socket) => socket,
+        };
+        let stream = UnixStream::connect(socket).await.map_err(|error| match error.kind() {
             ErrorKind::PermissionDenied => self.forbidden(),
             _ => self.unreachable(&error),
         })?;
@@ -74,17 +89,45 @@ impl Client {
         Ok((status, body.to_bytes()))
     }
 
+    async fn over_http(
+        &self,
+        server: &Server,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<(StatusCode, Bytes), Failure> {
+        let token = server.token().map_err(Failure::new)?.ok_or_else(|| {
+            Failure::new(format!("you are not logged in at {server}\n  next: placet login {server}"))
+                .with_exit(Exit::Unauthenticated)
+        })?;
+        let sent = server.send(method, path, "application/json", body, Some(&token)).await;
+        sent.map_err(|why| self.unreachable(&why))
+    }
+
     fn forbidden(&self) -> Failure {
-        let socket = self.socket.display();
+        let socket = self.place();
         let next = "run the command as the user that runs Placet";
         Failure::new(format!("you may not connect to {socket}\n  next: {next}"))
             .with_exit(Exit::Unauthenticated)
     }
 
     fn unreachable(&self, why: &dyn std::fmt::Display) -> Failure {
-        let socket = self.socket.display();
-        Failure::new(format!("no Placet answers on {socket}: {why}\n  next: start it with `placet up`, or name its home with `--home`"))
+        let place = self.place();
+        let next = match &self.door {
+            Door::Server(_) => "look at the address, and whether `[control] listen` is set there",
+            Door::Socket(_) => "start it with `placet up`, or name its home with `--home`",
+        };
+        Failure::new(format!("no Placet answers on {place}: {why}\n  next: {next}"))
             .with_exit(Exit::Unreachable)
+    }
+}
+
+impl Client {
+    fn place(&self) -> String {
+        match &self.door {
+            Door::Server(server) => server.to_string(),
+            Door::Socket(socket) => socket.display().to_string(),
+        }
     }
 }
 
@@ -100,7 +143,7 @@ fn failure(problem: &Json) -> Failure {
         message.push_str(&format!("\n  next: {}", visible(text("next"))));
     }
     let exit = match text("type").rsplit('/').next().unwrap_or_default() {
-        "stranger" => Exit::Unauthenticated,
+        "sign-in" | "stranger" => Exit::Unauthenticated,
         "forbidden" => Exit::Denied,
         "not-found" => Exit::NotFound,
         "invalid" => Exit::Usage,
@@ -135,6 +178,7 @@ mod tests {
     #[test]
     fn each_kind_of_problem_has_its_exit_code() {
         for (slug, exit) in [
+            ("sign-in", Exit::Unauthenticated),
             ("stranger", Exit::Unauthenticated),
             ("forbidden", Exit::Denied),
             ("not-found", Exit::NotFound),

@@ -2,21 +2,29 @@
 //! `config/file.rs` is what people type; here is what the program uses.
 
 mod connector;
+mod control;
 mod file;
+mod issuer;
+mod people;
+mod registry;
+mod transmitter;
 
 use std::{
     net::SocketAddr,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
 use placet_connect::ConnectorConfig;
-use placet_domain::{GroupName, Person, PersonName, limits};
+use placet_domain::limits;
+use placet_engine::{DpopRule, RegistryRules, TrustedIssuer};
+use placet_identity::EventReceiver;
 use placet_policy::{FactType, PolicyConfig, PolicySource};
 
+pub(crate) use control::ControlPlace;
 pub(crate) use file::parse;
+pub(crate) use people::People;
 
 /// A configuration that makes sense.
 #[derive(Debug, Clone)]
@@ -43,6 +51,16 @@ pub(crate) struct Config {
     pub(crate) approval_use: Duration,
     /// The people of this deployment.
     pub(crate) people: People,
+    /// Who must agree to an agent, and how long a certification holds.
+    pub(crate) registry: RegistryRules,
+    /// Systems whose tokens are believed.
+    pub(crate) issuers: Vec<TrustedIssuer>,
+    /// What is asked of credentials.
+    pub(crate) dpop: DpopRule,
+    /// Whose security events are believed.
+    pub(crate) transmitters: Vec<EventReceiver>,
+    /// Where people connect, and what groups may do.
+    pub(crate) control: ControlPlace,
     /// Name of the ledger (C2SP origin).
     pub(crate) origin: String,
     /// Size of ledger segments, bytes.
@@ -129,29 +147,6 @@ fn expand(pattern: &Path) -> Result<Vec<PathBuf>, ConfigError> {
         }
     }
     Ok(files)
-}
-
-/// The people that the operator declared.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct People {
-    people: Vec<(Arc<Person>, Option<u32>)>,
-}
-
-impl People {
-    pub(crate) fn declare(&mut self, name: PersonName, groups: Vec<GroupName>, uid: Option<u32>) {
-        self.people.push((Arc::new(Person { name, groups }), uid));
-    }
-
-    /// Who a user of this machine is.
-    pub(crate) fn of_uid(&self, uid: u32) -> Option<PersonName> {
-        self.people.iter().find(|(_, known)| *known == Some(uid)).map(|(person, _)| person.name.clone())
-    }
-}
-
-impl placet_engine::ports::People for People {
-    fn person(&self, name: &PersonName) -> Option<Arc<Person>> {
-        self.people.iter().find(|(person, _)| person.name == *name).map(|(person, _)| person.clone())
-    }
 }
 
 /// The user id of this process: the owner of a file it has just opened in `/proc`.

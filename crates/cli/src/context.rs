@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::{client::Client, print::Screen};
+use crate::{client::Client, print::Screen, server::Server};
 
 /// The options that every operator command has.
 #[derive(Debug, Clone, Args)]
@@ -18,6 +18,9 @@ pub(crate) struct Place {
     /// The control socket (default: `run/control.sock` in the home)
     #[arg(long, global = true, value_name = "FILE", env = "PLACET_SOCKET")]
     socket: Option<PathBuf>,
+    /// A Placet elsewhere, after `placet login`; instead of the control socket
+    #[arg(long, global = true, value_name = "URL", env = "PLACET_SERVER", conflicts_with = "socket")]
+    server: Option<Server>,
     /// Print JSON with a stable schema
     #[arg(long, global = true)]
     json: bool,
@@ -32,6 +35,8 @@ pub(crate) struct Context {
     pub(crate) home: PathBuf,
     /// Where operators connect.
     pub(crate) socket: PathBuf,
+    /// Where operators connect who are not at the machine.
+    pub(crate) server: Option<Server>,
     /// How to print.
     pub(crate) screen: Screen,
 }
@@ -42,14 +47,23 @@ impl Place {
         let beside = self.config.parent().unwrap_or(Path::new("")).join(".placet");
         let home = self.home.unwrap_or(beside);
         let socket = self.socket.unwrap_or_else(|| home.join("run/control.sock"));
-        Context { config: self.config, home, socket, screen: Screen::of_process(self.json) }
+        Context {
+            config: self.config,
+            home,
+            socket,
+            server: self.server,
+            screen: Screen::of_process(self.json),
+        }
     }
 }
 
 impl Context {
     /// The control API.
     pub(crate) fn client(&self) -> Client {
-        Client::new(self.socket.clone())
+        match &self.server {
+            Some(server) => Client::of_server(server.clone()),
+            None => Client::new(self.socket.clone()),
+        }
     }
 }
 
@@ -59,7 +73,14 @@ mod tests {
 
     fn place(home: Option<&str>, socket: Option<&str>) -> Context {
         let config = "conf/placet.toml".into();
-        Place { config, home: home.map(Into::into), socket: socket.map(Into::into), json: false }.resolve()
+        Place {
+            config,
+            home: home.map(Into::into),
+            socket: socket.map(Into::into),
+            server: None,
+            json: false,
+        }
+        .resolve()
     }
 
     #[test]

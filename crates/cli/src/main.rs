@@ -10,9 +10,12 @@ mod exit;
 mod failpoint;
 mod failure;
 mod init;
+mod kept_key;
 mod keys;
+mod oauth;
 mod print;
 mod serve;
+mod server;
 mod system;
 mod telemetry;
 mod upkeep;
@@ -107,6 +110,9 @@ async fn serve_until_told(up: Up) -> Result<Exit, Failure> {
     let home = up.home.unwrap_or_else(|| up.config.parent().unwrap_or(Path::new(".")).join(".placet"));
     let running = serve::start(config, &home).await?;
     let _ = writeln!(std::io::stdout(), "listening on http://{}", running.address);
+    if let Some(welcome) = &running.welcome {
+        let _ = writeln!(std::io::stdout(), "{welcome}");
+    }
     told_to_stop().await;
     tracing::info!("letting open calls end");
     running.stop().await;

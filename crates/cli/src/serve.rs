@@ -9,17 +9,18 @@ use std::{
     time::Duration,
 };
 
-use placet_connect::McpConnectors;
-use placet_control::{Control, ControlConfig};
-use placet_engine::{Engine, EngineConfig, Ports};
+use placet_connect::{McpConnectors, Web};
+use placet_control::{Access, Bound, Control, ControlConfig, Directory};
+use placet_engine::{Engine, EngineConfig, Ports, ports::Clock as _};
 use placet_gateway::{Gateway, GatewayConfig, GuardConfig};
-use placet_identity::Deployment;
+use placet_identity::{Deployment, KeySet};
 use placet_ledger::{Ledger, LedgerConfig, disk::RealDisk};
+use placet_policy::{LoadErrors, PolicySource};
 use placet_store::{LedgerPort, SqliteStore};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, own_uid},
     failpoint, keys,
     system::{LogNotifier, SystemClock, SystemEntropy},
     telemetry, upkeep,
@@ -32,6 +33,8 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     /// Where operators connect.
     pub(crate) socket: PathBuf,
+    /// Where people sign in, in words for the terminal. It may hold a link that opens an account: never log it.
+    pub(crate) welcome: Option<String>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     connectors: Arc<McpConnectors>,
@@ -62,6 +65,9 @@ pub(crate) enum ServeError {
     /// The control socket.
     #[error(transparent)]
     Control(#[from] placet_control::ControlError),
+    /// The rules for people.
+    #[error("the rules for people, `control.policy`, are not accepted")]
+    ControlPolicy(#[from] LoadErrors),
     /// The home folder.
     #[error("the home {} cannot be used", path.display())]
     Home {
@@ -99,7 +105,8 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
     // The home: keys, registry and ledger of one node, used by one process.
     let lock = prepare_home(home)?;
     let entropy = Arc::new(SystemEntropy);
-    let tokens = keys::token_key(home, &*entropy)?;
+    let clock = Arc::new(SystemClock::default());
+    let tokens = keys::token_keys(home, &*entropy, clock.now())?;
     let ledger_key = keys::ledger_key(home, &config.origin, &*entropy)?;
 
     // Storage.
@@ -116,21 +123,21 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
     // The engine and its ports.
     let connectors = Arc::new(McpConnectors::new(config.connectors.clone())?);
     let ports = Ports {
-        clock: Arc::new(SystemClock::default()),
+        clock,
         entropy,
         people: Arc::new(config.people.clone()),
         registry: store.registry(),
         mandates: store.mandates(),
+        credentials: store.credentials(),
+        providers: Arc::new(Web::new()?),
+        halts: store.halts(),
         pins: store.pins(),
         approvals: store.approvals(),
         ledger: Arc::new(LedgerPort::new(ledger.clone())),
         connectors: failpoint::around(connectors.clone()),
         notifier: Arc::new(LogNotifier),
     };
-    let deployment = Deployment { issuer: config.public_url.clone(), audience: config.public_url.clone() };
-    let engine_config =
-        EngineConfig { deployment, tokens, policy: config.policy.clone(), approval_use: config.approval_use };
-    let engine = Arc::new(Engine::new(engine_config, ports));
+    let engine = Arc::new(Engine::new(engine_config(&config, tokens), ports));
 
     engine.announce_key(&ledger.verifier().to_string()).await?;
     // What a crash left open is settled before anything new begins.
@@ -146,14 +153,9 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
         .map_err(|source| ServeError::Bind { address: config.listen, source })?;
     let address = listener.local_addr().unwrap_or(config.listen);
     let socket = home.join("run/control.sock");
-    let control = control(&engine, &config, &socket).bind().await?;
-    let guard = GuardConfig {
-        body_bytes: config.body_bytes,
-        hosts: config.hosts.clone(),
-        origins: config.origins.clone(),
-    };
-    let gateway_config = GatewayConfig { guard, metrics: telemetry::metrics(), drain: config.drain };
-    let gateway = Gateway::new(engine.clone(), gateway_config, address);
+    let control = control(&engine, &config, home, &store)?.bind().await?;
+    let welcome = welcome(&control, &config).await?;
+    let gateway = gateway(&engine, &config, address);
     let control_stop = wait(stopped.clone());
     let tasks = vec![
         tokio::spawn(gateway.serve(listener, wait(stopped.clone()))),
@@ -163,22 +165,87 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
             }
         }),
         tokio::spawn(upkeep::watch_tools(engine.clone(), config.clone(), wait(stopped.clone()))),
+        tokio::spawn(upkeep::watch_agents(engine.clone(), config.people.clone(), wait(stopped.clone()))),
         tokio::spawn(upkeep::watch_policies(engine, config, wait(stopped))),
     ];
-    Ok(Running { address, socket, stop, tasks, connectors, store, ledger, _lock: lock })
+    Ok(Running { address, socket, welcome, stop, tasks, connectors, store, ledger, _lock: lock })
 }
 
-fn control(engine: &Arc<Engine>, config: &Config, socket: &Path) -> Control {
+fn engine_config(config: &Config, tokens: KeySet) -> EngineConfig {
+    EngineConfig {
+        deployment: Deployment { issuer: config.public_url.clone(), audience: config.public_url.clone() },
+        tokens,
+        transmitters: config.transmitters.clone(),
+        issuers: config.issuers.clone(),
+        dpop: config.dpop,
+        policy: config.policy.clone(),
+        approval_use: config.approval_use,
+        registry: config.registry.clone(),
+    }
+}
+
+fn gateway(engine: &Arc<Engine>, config: &Config, address: SocketAddr) -> Arc<Gateway> {
+    let guard = GuardConfig {
+        body_bytes: config.body_bytes,
+        hosts: config.hosts.clone(),
+        origins: config.origins.clone(),
+    };
+    let config = GatewayConfig { guard, metrics: telemetry::metrics(), drain: config.drain };
+    Gateway::new(engine.clone(), config, address)
+}
+
+fn control(
+    engine: &Arc<Engine>,
+    config: &Config,
+    home: &Path,
+    store: &SqliteStore,
+) -> Result<Control, ServeError> {
     let people = config.people.clone();
-    Control::new(
+    let place = &config.control;
+    let access = match &place.policy {
+        None => Access::built_in(place.roles.clone()),
+        Some(path) => {
+            let failed = |source| ConfigError::Policy { path: path.clone(), source };
+            let text = std::fs::read_to_string(path).map_err(failed)?;
+            let name = path.display().to_string();
+            Access::load(place.roles.clone(), &[PolicySource { name, text }])
+        }
+    };
+    let control = Control::new(
         engine.clone(),
         ControlConfig {
-            socket: socket.to_owned(),
+            socket: home.join("run/control.sock"),
             people: Arc::new(move |uid| people.of_uid(uid)),
             connectors: config.connectors.iter().map(|connector| connector.name.clone()).collect(),
             reload: upkeep::reloader(engine.clone(), config.clone()),
+            rotate: upkeep::rotator(engine.clone(), home.to_owned()),
         },
-    )
+        access?,
+    );
+    let Some(web) = &place.web else { return Ok(control) };
+    let people = config.people.clone();
+    let directory: Directory = Arc::new(move |person, groups| people.signed_in(person, groups));
+    Ok(control.with_web(placet_control::Web::new(web.clone(), store.accounts(), directory)))
+}
+
+/// Tells the terminal where people sign in, and how the operator gets in for the first time.
+async fn welcome(bound: &Bound, config: &Config) -> Result<Option<String>, ServeError> {
+    let Some((address, url)) = bound.web() else { return Ok(None) };
+    bound.recall().await?;
+    tracing::info!(%address, url, "people can sign in");
+    let operator = own_uid().and_then(|uid| config.people.of_uid(uid));
+    let link = match &operator {
+        Some(person) => bound.first_link(person).await?.map(|invitation| invitation.link),
+        None => None,
+    };
+    Ok(Some(match (operator, link) {
+        (Some(person), Some(link)) => {
+            format!(
+                "people sign in at {url}\n{person} sets a passphrase once, within half an hour, at {link}"
+            )
+        }
+        _ => format!("people sign in at {url}"),
+    }))
 }
 
 impl Running {

@@ -8,7 +8,10 @@ use std::{
 };
 
 use placet_domain::{Approval, Timestamp};
-use placet_engine::ports::{Clock, Entropy, Notifier};
+use placet_engine::{
+    LifeNotice,
+    ports::{Clock, Entropy, Notifier},
+};
 
 /// The operating system's clock, never running backwards within this process.
 #[derive(Debug, Default)]
@@ -72,7 +75,7 @@ fn fetch(buffer: &mut [u8]) {
     }
 }
 
-/// Tells the log that a person is asked. Where people look is a later port.
+/// Tells the log what people are to know. Where people look is a later port.
 #[derive(Debug, Default)]
 pub(crate) struct LogNotifier;
 
@@ -85,6 +88,19 @@ impl Notifier for LogNotifier {
             "a call waits for a person: `placet approval show {}`",
             approval.id
         );
+    }
+
+    fn life(&self, notice: &LifeNotice) {
+        let to = notice.to.iter().map(|person| person.as_str()).collect::<Vec<_>>().join(", ");
+        let contact = notice.contact.as_deref();
+        match notice.alert {
+            true => {
+                tracing::warn!(agent = %notice.agent, stage = %notice.stage, to, contact, "{}", notice.text)
+            }
+            false => {
+                tracing::info!(agent = %notice.agent, stage = %notice.stage, to, contact, "{}", notice.text)
+            }
+        }
     }
 }
 

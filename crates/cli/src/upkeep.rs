@@ -1,12 +1,19 @@
-//! What goes on beside the calls: looking at tools for changes, at policy files, settling what a crash left open.
+//! What goes on beside the calls: looking at tools for changes, at policy files, at the directory and the clock for the
+//! life of agents, settling what a crash left open.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use placet_control::{RotateFailure, Rotated};
 use placet_engine::{Engine, ports::LedgerUnavailable};
+use placet_identity::TokenKey;
 use placet_policy::PolicySource;
 use placet_store::SqliteStore;
 
-use crate::config::Config;
+use crate::{
+    config::{Config, People},
+    keys::NextKey,
+    system::SystemEntropy,
+};
 
 /// How often tool definitions are compared with their pins.
 const LOOK_AT_TOOLS: Duration = Duration::from_secs(30);
@@ -14,6 +21,10 @@ const LOOK_AT_TOOLS: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// How often policy files are compared with what is in force.
 const LOOK_AT_POLICIES: Duration = Duration::from_secs(1);
+/// How often the directory is compared with what is known.
+const LOOK_AT_PEOPLE: Duration = Duration::from_secs(1);
+/// How many looks at the directory go by between two looks at what time does to agents.
+const LOOKS_A_TICK: u32 = 30;
 /// Leaves below this mark have their outcomes.
 const SETTLED: &str = "ledger_settled_below";
 
@@ -91,6 +102,69 @@ pub(crate) async fn watch_policies(engine: Arc<Engine>, config: Config, stop: im
         }
     };
     tokio::select! { () = watching => {}, () = stop => {} }
+}
+
+/// Keeps looking at the directory and at the clock: whoever has left, and whatever is due in the life of an agent.
+pub(crate) async fn watch_agents(engine: Arc<Engine>, people: People, stop: impl Future<Output = ()>) {
+    let watching = async {
+        let mut told = None;
+        for look in 0_u32.. {
+            let changed = match people.look_again() {
+                Ok(changed) => {
+                    told = None;
+                    changed
+                }
+                Err(error) => {
+                    if told.as_ref() != Some(&error) {
+                        tracing::error!(error, "people.toml cannot be used: everybody stays who they were");
+                        told = Some(error);
+                    }
+                    false
+                }
+            };
+            if changed || look % LOOKS_A_TICK == 0 {
+                tend_stops(&engine).await;
+                for (agent, why) in engine.tick().await.failed {
+                    tracing::error!(%agent, why, "what is due in the life of an agent could not be done");
+                }
+            }
+            tokio::time::sleep(LOOK_AT_PEOPLE).await;
+        }
+    };
+    tokio::select! { () = watching => {}, () = stop => {} }
+}
+
+/// What was stopped and is not on record yet; what an identity provider has ended; whoever has left.
+async fn tend_stops(engine: &Engine) {
+    if let Err(error) = engine.record_halts().await {
+        tracing::error!(%error, "what is stopped is not on record yet");
+    }
+    if let Err(error) = engine.finish_events().await {
+        tracing::error!(%error, "a security event could not be acted on yet");
+    }
+    match engine.revoke_of_leavers().await {
+        Ok(0) => {}
+        Ok(instances) => tracing::warn!(instances, "runs of people who have left were revoked"),
+        Err(error) => {
+            tracing::error!(%error, "runs of people who have left are refused, and not on record yet")
+        }
+    }
+}
+
+/// Puts another key that signs tokens in force, on request of an operator.
+pub(crate) fn rotator(engine: Arc<Engine>, home: PathBuf) -> placet_control::Rotate {
+    Arc::new(move |by, leaked| {
+        let (engine, home) = (engine.clone(), home.clone());
+        Box::pin(async move {
+            let next = NextKey::fresh(&SystemEntropy);
+            let failed = |error: Box<dyn std::error::Error + Send + Sync>| RotateFailure(error);
+            let key = next.key(&home).map_err(|error| failed(error.into()))?;
+            let keep = |before: &TokenKey, until| Ok(next.keep(&home, before, until)?);
+            let rotation =
+                engine.rotate_tokens(key, leaked, &by, keep).await.map_err(|error| failed(error.into()))?;
+            Ok(Rotated { key: rotation.key, before: rotation.before, until: rotation.until })
+        })
+    })
 }
 
 /// Reloads on request of an operator.

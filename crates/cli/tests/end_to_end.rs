@@ -10,10 +10,14 @@
 mod end_to_end {
     mod commands;
     mod crash;
+    mod credentials;
     mod deployment;
     mod door;
     mod http;
     mod identity;
+    mod people;
+    mod registry;
     mod reload;
+    mod revocation;
     mod sessions;
 }

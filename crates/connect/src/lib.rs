@@ -16,6 +16,8 @@ mod stdio;
 mod tests;
 #[cfg(test)]
 mod upstream;
+mod web;
 
 pub use config::{ConfigError, ConnectorConfig, Secret, Transport};
 pub use connectors::McpConnectors;
+pub use web::Web;

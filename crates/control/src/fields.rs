@@ -11,7 +11,7 @@ use placet_domain::{Json, Object, limits};
 use crate::problem::{Fault, Problem};
 
 /// Largest body, bytes: facts and a rationale fit many times.
-const BODY_BYTES: usize = 256 * 1024;
+pub(crate) const BODY_BYTES: usize = 256 * 1024;
 
 /// The members of a body that have not been taken yet.
 #[derive(Debug)]
@@ -34,6 +34,16 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
 }
 
 impl Fields {
+    /// Members of an object inside a body.
+    pub(crate) fn of(object: Object) -> Self {
+        Self(object)
+    }
+
+    /// Takes a value of any type.
+    pub(crate) fn take(&mut self, key: &str) -> Option<Json> {
+        self.0.remove(key)
+    }
+
     /// Takes a string that must be there.
     pub(crate) fn required<T: FromStr<Err: Display>>(&mut self, key: &str) -> Result<T, Problem> {
         self.optional(key)?.ok_or_else(|| absent(key))

@@ -26,6 +26,10 @@ pub(crate) struct InstanceView {
     task: Option<String>,
     ticket: Option<String>,
     on_behalf_of: Option<String>,
+    kind: Option<String>,
+    purpose: Option<String>,
+    scope: Vec<String>,
+    parent: Option<String>,
     facts: Box<RawValue>,
     started_by: String,
     started: String,
@@ -106,11 +110,14 @@ fn request(mut fields: Fields, by: PersonName) -> Result<StartRequest, Problem> 
         ticket: text(fields.optional("ticket")?),
         on_behalf_of: fields.optional("on_behalf_of")?,
         facts: fields.object("facts")?,
+        kind: fields.optional("kind")?,
+        purpose: text(fields.optional("purpose")?),
+        scope: fields.list("scope")?,
     };
     // A negative life becomes none, which the engine refuses.
     let life = fields.integer("ttl")?.map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
     fields.end()?;
-    Ok(StartRequest { agent, mandate, life: life.unwrap_or(limits::INSTANCE_LIFE_DEFAULT), by })
+    Ok(StartRequest { agent, mandate, life: life.unwrap_or(limits::INSTANCE_LIFE_DEFAULT), by, parent: None })
 }
 
 fn view(instance: &Instance, now: Timestamp) -> InstanceView {
@@ -126,6 +133,10 @@ fn view(instance: &Instance, now: Timestamp) -> InstanceView {
         task: mandate.task.clone(),
         ticket: mandate.ticket.clone(),
         on_behalf_of: mandate.on_behalf_of.as_ref().map(ToString::to_string),
+        kind: mandate.kind.as_ref().map(ToString::to_string),
+        purpose: mandate.purpose.clone(),
+        scope: mandate.scope.clone(),
+        parent: instance.parent.map(|parent| parent.to_string()),
         facts: raw_object(&mandate.facts),
         started_by: instance.started_by.to_string(),
         started: instance.started.to_string(),

@@ -28,6 +28,15 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
     }
 }
 
+/// By which door somebody came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// The socket: a user of this machine.
+    Socket,
+    /// The listener: a person who signed in.
+    Web,
+}
+
 /// The authenticated person.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller(pub(crate) PersonName);
@@ -54,6 +63,7 @@ pub(crate) async fn identify(
     let changes = request.method() != Method::GET;
     let path = request.uri().path().to_owned();
     request.extensions_mut().insert(Caller(person.clone()));
+    request.extensions_mut().insert(Door::Socket);
     let response = next.run(request).await;
     if changes {
         tracing::info!(%person, path, status = response.status().as_u16(), "operator request");

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use placet_domain::{Code, Refusal};
-use placet_engine::{AnswerError, RegisterError, StartError};
+use placet_engine::{AnswerError, ChangeError, HaltError, RegisterError, StartError};
 use serde::Serialize;
 
 use crate::policies::FindingView;
@@ -28,6 +28,8 @@ pub(crate) enum Fault {
     NotFound,
     /// The policy files have faults.
     Policies,
+    /// Nobody is signed in.
+    SignIn,
     /// The caller is no declared person.
     Stranger,
     /// The body is larger than the limit.
@@ -47,6 +49,7 @@ impl Fault {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Policies => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::SignIn => StatusCode::UNAUTHORIZED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Upstream => StatusCode::BAD_GATEWAY,
@@ -61,6 +64,7 @@ impl Fault {
             Self::Method => "method",
             Self::NotFound => "not-found",
             Self::Policies => "policies",
+            Self::SignIn => "sign-in",
             Self::Stranger => "stranger",
             Self::TooLarge => "too-large",
             Self::Unavailable => "unavailable",
@@ -76,6 +80,7 @@ impl Fault {
             Self::Method => "method not accepted",
             Self::NotFound => "not found",
             Self::Policies => "policies not accepted",
+            Self::SignIn => "not signed in",
             Self::Stranger => "not a declared person",
             Self::TooLarge => "request too large",
             Self::Unavailable => "not possible at the moment",
@@ -170,9 +175,58 @@ impl From<RegisterError> for Problem {
                 error.to_string(),
                 "choose another name; `placet agent list` shows all",
             ),
-            RegisterError::UnknownOwner(_) => {
+            RegisterError::Charter(_) => {
+                Self::new(Fault::Invalid, error.to_string(), "mend the registration; nothing was changed")
+            }
+            RegisterError::NoApprover { .. } => Self::new(
+                Fault::Invalid,
+                error.to_string(),
+                "see who is in which group in placet.toml; nothing was changed",
+            ),
+            RegisterError::NoPerson(_) => {
                 Self::new(Fault::Invalid, error.to_string(), "declare the owner, or name a declared person")
             }
+            RegisterError::SameBackup(_) => {
+                Self::new(Fault::Invalid, error.to_string(), "name two people, or one and no backup")
+            }
+        }
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        let see = "see `placet agent show` for where it stands";
+        match error {
+            ChangeError::Ledger(_) | ChangeError::Store(_) => Self::unavailable(&error),
+            ChangeError::Invalid(_) => Self::new(Fault::Invalid, error.to_string(), "mend the request"),
+            ChangeError::NoPerson(_) => {
+                Self::new(Fault::Invalid, error.to_string(), "name a declared person")
+            }
+            ChangeError::NotAllowed { .. } => {
+                Self::new(Fault::Forbidden, error.to_string(), "ask one of those who may")
+            }
+            ChangeError::NotPossible { .. } => Self::new(Fault::Conflict, error.to_string(), see),
+            ChangeError::Register(error) => error.into(),
+            ChangeError::Unknown(_) => {
+                Self::new(Fault::NotFound, error.to_string(), "see all with `placet agent list`")
+            }
+        }
+    }
+}
+
+impl From<HaltError> for Problem {
+    fn from(error: HaltError) -> Self {
+        match &error {
+            HaltError::Ledger(_) | HaltError::Store(_) => Self::unavailable(&error),
+            HaltError::NotAllowed { .. } => {
+                Self::new(Fault::Forbidden, error.to_string(), "ask one of those who may")
+            }
+            HaltError::NotHalted(_) | HaltError::Unknown(_) => Self::new(
+                Fault::NotFound,
+                error.to_string(),
+                "see what is stopped with `placet kill list`; nothing was changed",
+            ),
+            HaltError::Reason => Self::new(Fault::Invalid, error.to_string(), "say why in a sentence"),
         }
     }
 }
@@ -181,6 +235,11 @@ impl From<StartError> for Problem {
     fn from(error: StartError) -> Self {
         match &error {
             StartError::Issue(_) | StartError::Ledger(_) | StartError::Store(_) => Self::unavailable(&error),
+            StartError::Scope(_) | StartError::Task(_) => Self::new(
+                Fault::Invalid,
+                error.to_string(),
+                "mend the scope or the kind of task; `placet agent show` lists the kinds",
+            ),
             StartError::Fact(_) => Self::new(
                 Fault::Invalid,
                 error.to_string(),
@@ -188,6 +247,12 @@ impl From<StartError> for Problem {
             ),
             StartError::Life => {
                 Self::new(Fault::Invalid, error.to_string(), "ask for a shorter life, say `--ttl 15m`")
+            }
+            StartError::Parent { .. } => {
+                Self::new(Fault::Conflict, error.to_string(), "start it from an instance that lives")
+            }
+            StartError::NotRunning { next, .. } => {
+                Self::new(Fault::Conflict, error.to_string(), next.clone())
             }
             StartError::UnknownAgent(_) => Self::new(
                 Fault::NotFound,

@@ -9,10 +9,14 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 
+use placet_policy::ControlGroup;
+
 use crate::{
-    Control, agents, approvals, connectors, instances, peer, policies,
+    Control,
+    access::{self, About},
+    agents, approvals, connectors, credentials, halts, instances, keys, peer, people, plan, policies,
     problem::{Fault, Problem},
-    status,
+    status, who,
 };
 
 /// One route.
@@ -21,7 +25,29 @@ pub(crate) struct Route {
     pub(crate) verb: Verb,
     /// As axum writes paths.
     pub(crate) path: &'static str,
-    serve: fn(MethodFilter) -> MethodRouter<Arc<Control>>,
+    /// Its name in the rules for people.
+    pub(crate) id: &'static str,
+    /// What it does, in the words of those rules.
+    pub(crate) group: ControlGroup,
+    /// Where it finds what it is about.
+    pub(crate) about: About,
+    serve: Serve,
+}
+
+type Serve = fn(MethodFilter) -> MethodRouter<Arc<Control>>;
+
+const fn get(path: &'static str, id: &'static str, about: About, serve: Serve) -> Route {
+    Route { verb: Verb::Get, path, id, group: ControlGroup::Read, about, serve }
+}
+
+const fn post(
+    path: &'static str,
+    id: &'static str,
+    group: ControlGroup,
+    about: About,
+    serve: Serve,
+) -> Route {
+    Route { verb: Verb::Post, path, id, group, about, serve }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,29 +58,103 @@ pub(crate) enum Verb {
 
 /// The whole API.
 pub(crate) const ROUTES: &[Route] = &[
-    Route { verb: Verb::Get, path: "/v1/agents", serve: |verb| on(verb, agents::list) },
-    Route { verb: Verb::Post, path: "/v1/agents", serve: |verb| on(verb, agents::register) },
-    Route { verb: Verb::Get, path: "/v1/approvals", serve: |verb| on(verb, approvals::list) },
-    Route { verb: Verb::Get, path: "/v1/approvals/{id}", serve: |verb| on(verb, approvals::show) },
-    Route { verb: Verb::Post, path: "/v1/approvals/{id}/answer", serve: |verb| on(verb, approvals::answer) },
-    Route { verb: Verb::Get, path: "/v1/connectors", serve: |verb| on(verb, connectors::list) },
-    Route {
-        verb: Verb::Post,
-        path: "/v1/connectors/{name}/accept",
-        serve: |verb| on(verb, connectors::accept),
-    },
-    Route { verb: Verb::Get, path: "/v1/instances", serve: |verb| on(verb, instances::list) },
-    Route { verb: Verb::Post, path: "/v1/instances", serve: |verb| on(verb, instances::start) },
-    Route { verb: Verb::Post, path: "/v1/instances/{id}/revoke", serve: |verb| on(verb, instances::revoke) },
-    Route { verb: Verb::Get, path: "/v1/policies", serve: |verb| on(verb, policies::show) },
-    Route { verb: Verb::Post, path: "/v1/policies/reload", serve: |verb| on(verb, policies::reload) },
-    Route { verb: Verb::Get, path: "/v1/status", serve: |verb| on(verb, status::show) },
+    get("/v1/agents", "agents.list", About::Whole, |verb| on(verb, agents::list)),
+    post("/v1/agents", "agents.register", ControlGroup::Propose, About::NewAgent, |verb| {
+        on(verb, agents::register)
+    }),
+    get("/v1/agents/{name}", "agents.show", About::Agent, |verb| on(verb, agents::show)),
+    post("/v1/agents/{name}/answer", "agents.answer", ControlGroup::Answer, About::Agent, |verb| {
+        on(verb, agents::acts::answer)
+    }),
+    post("/v1/agents/{name}/certify", "agents.certify", ControlGroup::Steward, About::Agent, |verb| {
+        on(verb, agents::acts::certify)
+    }),
+    post("/v1/agents/{name}/credentials", "credentials.add", ControlGroup::Run, About::Agent, |verb| {
+        on(verb, credentials::add)
+    }),
+    post("/v1/agents/{name}/enrol", "credentials.enrol", ControlGroup::Run, About::Agent, |verb| {
+        on(verb, credentials::enrol)
+    }),
+    get("/v1/agents/{name}/history", "agents.history", About::Agent, |verb| on(verb, agents::history)),
+    post("/v1/agents/{name}/owner", "agents.owner", ControlGroup::Steward, About::Agent, |verb| {
+        on(verb, agents::acts::owner)
+    }),
+    post("/v1/agents/{name}/resume", "agents.resume", ControlGroup::Resume, About::Agent, |verb| {
+        on(verb, agents::acts::resume)
+    }),
+    post("/v1/agents/{name}/retire", "agents.retire", ControlGroup::Steward, About::Agent, |verb| {
+        on(verb, agents::acts::retire)
+    }),
+    post("/v1/agents/{name}/shrink", "agents.shrink", ControlGroup::Steward, About::Agent, |verb| {
+        on(verb, agents::acts::shrink)
+    }),
+    post("/v1/agents/{name}/suspend", "agents.suspend", ControlGroup::Stop, About::Agent, |verb| {
+        on(verb, agents::acts::suspend)
+    }),
+    post("/v1/apply", "agents.apply", ControlGroup::Administer, About::Whole, |verb| on(verb, plan::apply)),
+    get("/v1/approvals", "approvals.list", About::Whole, |verb| on(verb, approvals::list)),
+    get("/v1/approvals/{id}", "approvals.show", About::Approval, |verb| on(verb, approvals::show)),
+    post("/v1/approvals/{id}/answer", "approvals.answer", ControlGroup::Answer, About::Approval, |verb| {
+        on(verb, approvals::answer)
+    }),
+    get("/v1/connectors", "connectors.list", About::Whole, |verb| on(verb, connectors::list)),
+    post(
+        "/v1/connectors/{name}/accept",
+        "connectors.accept",
+        ControlGroup::Administer,
+        About::Connector,
+        |verb| on(verb, connectors::accept),
+    ),
+    get("/v1/halts", "halts.list", About::Whole, |verb| on(verb, halts::list)),
+    post("/v1/halts", "halts.stop", ControlGroup::Stop, About::Target, |verb| on(verb, halts::kill)),
+    post("/v1/halts/resume", "halts.resume", ControlGroup::Resume, About::Target, |verb| {
+        on(verb, halts::resume)
+    }),
+    get("/v1/credentials", "credentials.list", About::Whole, |verb| on(verb, credentials::list)),
+    post(
+        "/v1/credentials/{id}/remove",
+        "credentials.remove",
+        ControlGroup::Stop,
+        About::Credential,
+        |verb| on(verb, credentials::remove),
+    ),
+    get("/v1/instances", "instances.list", About::Whole, |verb| on(verb, instances::list)),
+    post("/v1/instances", "instances.start", ControlGroup::Run, About::AgentOfBody, |verb| {
+        on(verb, instances::start)
+    }),
+    post("/v1/instances/{id}/revoke", "instances.revoke", ControlGroup::Stop, About::Instance, |verb| {
+        on(verb, instances::revoke)
+    }),
+    post("/v1/keys/rotate", "keys.rotate", ControlGroup::Administer, About::Whole, |verb| {
+        on(verb, keys::rotate)
+    }),
+    get("/v1/people", "people.list", About::Whole, |verb| on(verb, people::list)),
+    post("/v1/people/{name}/forget", "people.forget", ControlGroup::Administer, About::Whole, |verb| {
+        on(verb, people::forget)
+    }),
+    post("/v1/people/{name}/invite", "people.invite", ControlGroup::Administer, About::Whole, |verb| {
+        on(verb, people::invite)
+    }),
+    post("/v1/plan", "agents.plan", ControlGroup::Read, About::Whole, |verb| on(verb, plan::plan)),
+    get("/v1/policies", "policies.show", About::Whole, |verb| on(verb, policies::show)),
+    post("/v1/policies/reload", "policies.reload", ControlGroup::Administer, About::Whole, |verb| {
+        on(verb, policies::reload)
+    }),
+    get("/v1/status", "status.show", About::Whole, |verb| on(verb, status::show)),
+    get("/v1/who/{id}", "who.show", About::Whole, |verb| on(verb, who::show)),
 ];
 
+/// The routes, each behind the rules for people. Who is calling is for the door to say, in a layer around them.
+pub(crate) fn behind_rules(control: &Arc<Control>) -> Router<Arc<Control>> {
+    ROUTES.iter().fold(Router::new(), |router, route| {
+        let rules = from_fn_with_state((control.clone(), route), access::enforce);
+        router.route(route.path, (route.serve)(route.verb.filter()).route_layer(rules))
+    })
+}
+
+/// The API on the socket.
 pub(crate) fn router(control: Arc<Control>) -> Router {
-    ROUTES
-        .iter()
-        .fold(Router::new(), |router, route| router.route(route.path, (route.serve)(route.verb.filter())))
+    behind_rules(&control)
         .fallback(nowhere)
         .method_not_allowed_fallback(other_method)
         .layer(from_fn_with_state(control.clone(), peer::identify))
@@ -70,10 +170,10 @@ impl Verb {
     }
 }
 
-async fn nowhere() -> Problem {
+pub(crate) async fn nowhere() -> Problem {
     Problem::new(Fault::NotFound, "there is nothing at this path", "compare the versions: `placet status`")
 }
 
-async fn other_method() -> Problem {
+pub(crate) async fn other_method() -> Problem {
     Problem::new(Fault::Method, "this path does not take the method", "use GET to read and POST to change")
 }

@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{AgentName, GroupName, InstanceId, Object, PersonName, Timestamp};
+use crate::{
+    AgentName, Charter, ConnectorName, GroupName, InstanceId, Life, Object, PersonName, Reach, Stage,
+    TaskName, Timestamp,
+};
 
 /// A registered identity with a human owner: neither a user nor a service account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +22,38 @@ pub struct Agent {
     pub groups: Vec<GroupName>,
     /// When it was registered.
     pub registered: Timestamp,
-    /// Whether it may run.
+    /// Whether it may run. It follows from the stage of its life; [`Agent::enter`] keeps them together.
     pub status: AgentStatus,
+    /// What it was registered to do and with.
+    pub charter: Charter,
+    /// Where it stands between proposal and retirement.
+    pub life: Life,
+}
+
+impl Agent {
+    /// Takes the agent to a stage of its life, and its status with it. What was said about the stage before (its
+    /// reminders, who brought it there) is over.
+    pub fn enter(&mut self, stage: Stage, now: Timestamp, by: Option<PersonName>) {
+        self.status = stage.status();
+        self.life.stage = stage;
+        self.life.since = now;
+        self.life.by = by;
+        self.life.reminded = None;
+    }
+
+    /// Whether only tools that read are open to it.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.life.stage.reach() == Reach::Read
+    }
+
+    /// Whether its registration covers an operation of a connector: a tool, or an MCP method. An agent that
+    /// declared nothing is limited by policy alone.
+    #[must_use]
+    pub fn wants(&self, connector: &ConnectorName, operation: &str) -> bool {
+        self.charter.wants.is_empty()
+            || self.charter.wants.iter().any(|want| want.covers(connector, operation))
+    }
 }
 
 /// Whether an agent may run.
@@ -88,6 +121,8 @@ pub struct Instance {
     pub agent: AgentName,
     /// What it was started to do.
     pub mandate: Mandate,
+    /// The instance that started it, if one did: it ends with its parent.
+    pub parent: Option<InstanceId>,
     /// Who started it.
     pub started_by: PersonName,
     /// When it was started.
@@ -109,4 +144,10 @@ pub struct Mandate {
     pub on_behalf_of: Option<PersonName>,
     /// Context facts, such as the participants of a conversation.
     pub facts: Object,
+    /// The kind of task, of those that the agent's charter declares.
+    pub kind: Option<TaskName>,
+    /// Why the task is done, in a few words.
+    pub purpose: Option<String>,
+    /// What it is narrowed to, in the words of scopes; empty does not narrow. The effective right is policy ∩ scope.
+    pub scope: Vec<String>,
 }

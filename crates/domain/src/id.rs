@@ -68,6 +68,13 @@ macro_rules! id {
             pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
                 Self(uuid_v7(now, random))
             }
+
+            /// When it was made, to the millisecond.
+            #[must_use]
+            pub fn time(self) -> Timestamp {
+                let millis = (u128::from_be_bytes(self.0) >> 80) as i64;
+                Timestamp::from_micros(millis.saturating_mul(1_000))
+            }
         }
 
         impl fmt::Display for $name {
@@ -107,6 +114,11 @@ id!(
     "cal"
 );
 id!(
+    /// One way in which an agent may prove itself.
+    CredentialId,
+    "crd"
+);
+id!(
     /// One authenticated run of an agent.
     InstanceId,
     "ins"
@@ -126,6 +138,7 @@ mod tests {
         let id = InstanceId::new(Timestamp::from_micros(1_795_300_000_000_000), [7; 10]);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert!(id.to_string().starts_with("ins_"));
+        assert_eq!(id.time(), Timestamp::from_micros(1_795_300_000_000_000));
     }
 
     #[test]

@@ -5,17 +5,22 @@ mod access;
 mod agent;
 mod approval;
 mod call;
+mod charter;
+mod credential;
 mod decision;
 mod digest;
 pub mod explain;
+mod halt;
 mod id;
 mod json;
+mod lifecycle;
 pub mod limits;
 mod name;
 mod outcome;
 mod person;
 mod receipt;
 mod resource;
+mod suggestion;
 mod timestamp;
 mod tool;
 
@@ -23,12 +28,21 @@ pub use access::AccessRequest;
 pub use agent::{Agent, AgentStatus, Instance, Mandate, Tier, UnknownTier};
 pub use approval::{Answer, Approval, ApprovalState, Requester};
 pub use call::{CallDigest, MalformedCall, Operation, ToolCall};
+pub use charter::{Charter, CharterError, TaskKind, Want};
+pub use credential::{AgentCredential, Enrolment, Means, UnknownMeans};
 pub use decision::{Decision, DenyCause, Gate, Obligation, PolicyRevision, Reason, Verdict};
 pub use digest::{Commitment, Digest, Opening, ParseDigestError};
 pub use explain::{Code, Refusal};
-pub use id::{ApprovalId, CallId, InstanceId, ParseIdError, ReceiptId};
+pub use halt::{Halt, HaltTarget, ParseHaltTargetError};
+pub use id::{ApprovalId, CallId, CredentialId, InstanceId, ParseIdError, ReceiptId};
 pub use json::{Json, JsonError, JsonFault, Number, Object};
-pub use name::{AgentName, ConnectorName, GroupName, ParseNameError, PersonName, PolicyId, ToolName};
+pub use lifecycle::{
+    ApproverAnswer, Cause, Event, Life, LifeFacts, NotPossible, Proposal, Reach, Stage, Terms, UnknownStage,
+};
+pub use name::{
+    AgentName, ConnectorName, DataClass, EnvironmentName, GroupName, ParseNameError, PersonName, PolicyId,
+    TaskName, ToolName,
+};
 pub use outcome::Outcome;
 pub use person::Person;
 pub use receipt::{
@@ -36,5 +50,6 @@ pub use receipt::{
     RegistryReceipt,
 };
 pub use resource::{Resource, ResourceFacts};
-pub use timestamp::Timestamp;
+pub use suggestion::{Asked, Effect, Suggestion, suggest};
+pub use timestamp::{ParseTimestampError, Timestamp};
 pub use tool::{Pin, ToolDefinition};

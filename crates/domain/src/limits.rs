@@ -17,6 +17,8 @@ pub const TOKEN_BYTES: usize = 8 * 1024;
 pub const INSTANCE_LIFE: Duration = Duration::from_secs(60 * 60);
 /// Life of an instance credential when none is asked for.
 pub const INSTANCE_LIFE_DEFAULT: Duration = Duration::from_secs(15 * 60);
+/// Runs in a chain in which each started the next.
+pub const INSTANCE_DEPTH: usize = 3;
 /// How long an approval waits for an answer when the gate names no `@timeout`.
 pub const APPROVAL_WAIT: Duration = Duration::from_secs(4 * 60 * 60);
 /// How long an approved call may be retried.
@@ -33,3 +35,35 @@ pub const SESSIONS_PER_INSTANCE: usize = 512;
 pub const TEXT_CHARS: usize = 2_000;
 /// Frames from a tool that may wait for a slow client before the call is cut.
 pub const RELAY_FRAMES: usize = 256;
+/// How often an agent is certified when neither its charter nor `placet.toml` says otherwise: a quarter.
+pub const CERTIFY_EVERY: Duration = days(90);
+/// Longest period a certification may hold.
+pub const CERTIFY_EVERY_MOST: Duration = days(366);
+/// How long a due certification may wait before the countdown begins.
+pub const CERTIFY_GRACE: Duration = days(14);
+/// From the alert (certification missed, owner gone) to read-only.
+pub const COUNTDOWN: Duration = days(30);
+/// From read-only to switched off.
+pub const RESTRICTED: Duration = days(7);
+/// From switched off to retired.
+pub const SUSPENDED: Duration = days(30);
+/// How long a proposal waits for its approvers.
+pub const PROPOSAL: Duration = days(30);
+/// Days before the next step of the life-cycle at which people are reminded.
+pub const REMIND_DAYS: [u32; 4] = [30, 14, 7, 1];
+/// Largest charter, bytes of its written form: two of them and what changed between them fit into a receipt.
+pub const CHARTER_BYTES: usize = 8 * 1024;
+/// Tools and connectors one agent may want.
+pub const WANTS: usize = 256;
+/// Task kinds one agent may declare.
+pub const TASK_KINDS: usize = 64;
+/// Ways in which one agent may prove itself.
+pub const CREDENTIALS_PER_AGENT: usize = 16;
+/// How long a code for enrolling a key may be used.
+pub const ENROLMENT: Duration = Duration::from_secs(10 * 60);
+/// Largest body of a request to the token endpoints, bytes.
+pub const FORM_BYTES: usize = 64 * 1024;
+
+const fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 24 * 60 * 60)
+}

@@ -73,6 +73,14 @@ name!(
     ConnectorName, "name of a connector", is_plain, PLAIN
 );
 name!(
+    /// A kind of data an agent handles: `public`, `internal`, `customer`, or what the organisation calls it.
+    DataClass, "data class", is_plain, PLAIN
+);
+name!(
+    /// Where an agent runs: `production`, `staging`, or what the organisation calls it.
+    EnvironmentName, "name of an environment", is_plain, PLAIN
+);
+name!(
     /// A group of agents or people, a parent in Cedar.
     GroupName, "name of a group", is_plain, PLAIN
 );
@@ -83,6 +91,10 @@ name!(
 name!(
     /// The `@id` of a policy.
     PolicyId, "policy id", is_printable, PRINTABLE
+);
+name!(
+    /// A kind of task that an agent's charter declares.
+    TaskName, "name of a task kind", is_plain, PLAIN
 );
 name!(
     /// One operation of a connector (MCP `Tool.name`).

@@ -157,8 +157,30 @@ impl ApprovalReceipt<'_> {
 /// A change of rights: who may act, what may be called, which rules hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistryChange {
+    /// One of the approvers of a proposed agent has answered.
+    AgentAnswered,
+    /// An agent was certified.
+    AgentCertified,
+    /// What an agent was registered for was changed.
+    AgentChanged,
+    /// An agent has another owner.
+    AgentOwnerReplaced,
+    /// People were reminded of what an agent's life-cycle will do next.
+    AgentReminded,
     /// An agent was registered.
     AgentRegistered,
+    /// An agent has reached another stage of its life.
+    AgentStage,
+    /// An agent may prove itself in another way.
+    CredentialAdded,
+    /// An agent may prove itself in one way less.
+    CredentialRemoved,
+    /// A one-time code was made for enrolling an agent's key.
+    EnrolmentOpened,
+    /// A person has stopped an instance, an agent, a connector, a tool or everything.
+    Halted,
+    /// A person has let go on what was stopped.
+    HaltLifted,
     /// An instance was started.
     InstanceStarted,
     /// An instance was revoked.
@@ -171,29 +193,51 @@ pub enum RegistryChange {
     ToolQuarantined,
     /// The ledger's key came into use.
     KeyActivated,
+    /// Another key signs tokens.
+    TokenKeyRotated,
 }
 
 impl RegistryChange {
     fn kind(&self) -> &'static str {
         match self {
-            Self::AgentRegistered => "agent",
+            Self::AgentAnswered
+            | Self::AgentCertified
+            | Self::AgentChanged
+            | Self::AgentOwnerReplaced
+            | Self::AgentReminded
+            | Self::AgentRegistered
+            | Self::AgentStage => "agent",
+            Self::CredentialAdded | Self::CredentialRemoved | Self::EnrolmentOpened => "credential",
+            Self::Halted | Self::HaltLifted => "halt",
             Self::InstanceStarted => "instance",
             Self::InstanceRevoked => "revocation",
             Self::PolicyActivated => "policy",
             Self::ToolAccepted | Self::ToolQuarantined => "pin",
-            Self::KeyActivated => "key",
+            Self::KeyActivated | Self::TokenKeyRotated => "key",
         }
     }
 
     fn as_str(&self) -> &'static str {
         match self {
+            Self::AgentAnswered => "agent_answered",
+            Self::AgentCertified => "agent_certified",
+            Self::AgentChanged => "agent_changed",
+            Self::AgentOwnerReplaced => "agent_owner_replaced",
+            Self::AgentReminded => "agent_reminded",
             Self::AgentRegistered => "agent_registered",
+            Self::AgentStage => "agent_stage",
+            Self::CredentialAdded => "credential_added",
+            Self::CredentialRemoved => "credential_removed",
+            Self::EnrolmentOpened => "enrolment_opened",
+            Self::Halted => "halted",
+            Self::HaltLifted => "halt_lifted",
             Self::InstanceStarted => "instance_started",
             Self::InstanceRevoked => "instance_revoked",
             Self::PolicyActivated => "policy_activated",
             Self::ToolAccepted => "tool_accepted",
             Self::ToolQuarantined => "tool_quarantined",
             Self::KeyActivated => "key_activated",
+            Self::TokenKeyRotated => "token_key_rotated",
         }
     }
 }
@@ -252,7 +296,10 @@ fn put_request(body: &mut Object, request: &AccessRequest) {
     let mandate = Object::new()
         .with_some("task", mandate.task.as_deref().map(clip))
         .with_some("ticket", mandate.ticket.as_deref().map(clip))
-        .with_some("on_behalf_of", mandate.on_behalf_of.as_ref().map(|person| person.as_str()));
+        .with_some("on_behalf_of", mandate.on_behalf_of.as_ref().map(|person| person.as_str()))
+        .with_some("kind", mandate.kind.as_ref().map(|kind| kind.as_str()))
+        .with_some("purpose", mandate.purpose.as_deref().map(clip))
+        .with_some("scope", (!mandate.scope.is_empty()).then(|| clip(&mandate.scope.join(" "))));
     if !mandate.is_empty() {
         body.set("mandate", mandate);
     }

@@ -1,6 +1,6 @@
 //! A moment in UTC, in whole microseconds, as receipts carry it.
 
-use std::{fmt, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 /// Microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -44,6 +44,22 @@ impl Timestamp {
     }
 }
 
+/// Why a text is not a moment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a moment; write it as `2026-12-31` or `2026-12-31T18:00:00Z`")]
+pub struct ParseTimestampError(String);
+
+impl FromStr for Timestamp {
+    type Err = ParseTimestampError;
+
+    /// RFC 3339, to the second; a date alone is its first moment in UTC.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+        let moment: jiff::Timestamp = whole.parse().map_err(|_| ParseTimestampError(text.to_owned()))?;
+        Ok(Self(moment.as_second().saturating_mul(1_000_000)))
+    }
+}
+
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC, to the second.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,6 +77,9 @@ mod tests {
     #[test]
     fn a_timestamp_prints_as_rfc_3339() {
         assert_eq!(Timestamp::from_micros(1_795_300_000_000_000).to_string(), "2026-11-21T22:26:40Z");
+        assert_eq!("2026-11-21T22:26:40Z".parse(), Ok(Timestamp::from_micros(1_795_300_000_000_000)));
+        assert_eq!("2026-11-21".parse::<Timestamp>().unwrap().to_string(), "2026-11-21T00:00:00Z");
+        assert!("tomorrow".parse::<Timestamp>().is_err());
         assert_eq!(Timestamp::from_micros(5).since(Timestamp::from_micros(9)), Duration::ZERO);
     }
 }

@@ -6,10 +6,10 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use placet_domain::{
     AccessRequest, Agent, AgentStatus, Answer, Approval, ApprovalId, ApprovalReceipt, ApprovalState,
-    CallDigest, CallId, ClientFacts, Code, Commitment, Decision, DecisionReceipt, DenyCause, Digest, Gate,
-    Instance, InstanceId, Json, Mandate, Object, Obligation, Opening, Operation, Outcome, OutcomeReceipt,
-    PersonName, Pin, PolicyRevision, Reason, ReceiptId, Refusal, RegistryChange, RegistryReceipt, Requester,
-    Resource, ResourceFacts, Tier, Timestamp, ToolCall, Verdict,
+    CallDigest, CallId, Charter, ClientFacts, Code, Commitment, Decision, DecisionReceipt, DenyCause, Digest,
+    Gate, HaltTarget, Instance, InstanceId, Json, Life, Mandate, Object, Obligation, Opening, Operation,
+    Outcome, OutcomeReceipt, PersonName, Pin, PolicyRevision, Reason, ReceiptId, Refusal, RegistryChange,
+    RegistryReceipt, Requester, Resource, ResourceFacts, Tier, Timestamp, ToolCall, Verdict,
 };
 
 const PARAMS: &str =
@@ -143,6 +143,13 @@ fn receipts_of_changed_rights_are_these_bytes() {
         .with("ticket", "INC-4451")
         .with("on_behalf_of", "bob");
     let revoked = Object::new().with("instance", instance_id().to_string());
+    let tool = HaltTarget::named("tool", Some("crm.update_deal")).unwrap();
+    let halted = tool.to_json().with("reason", "it writes to the wrong deals");
+    let lifted = tool.to_json().with("halted_us", now().micros());
+    let rotated = Object::new()
+        .with("key", Digest::of(b"next").short())
+        .with("before", Digest::of(b"before").short())
+        .with("until_us", now().after(Duration::from_secs(3_600)).micros());
     let policy = Object::new().with("policy", revision(b"new")).with("before", revision(b"old"));
     let accepted =
         Object::new().with("connector", "crm").with("tool", "update_deal").with("accepted", pin(b"one"));
@@ -151,11 +158,53 @@ fn receipts_of_changed_rights_are_these_bytes() {
         ("agent-registered", RegistryChange::AgentRegistered, Some(&alice), agent),
         ("instance-started", RegistryChange::InstanceStarted, Some(&alice), started),
         ("instance-revoked", RegistryChange::InstanceRevoked, Some(&alice), revoked),
+        ("halted", RegistryChange::Halted, Some(&alice), halted),
+        ("halt-lifted", RegistryChange::HaltLifted, Some(&alice), lifted),
+        ("token-key-rotated", RegistryChange::TokenKeyRotated, Some(&alice), rotated),
         ("policy-activated", RegistryChange::PolicyActivated, None, policy),
         ("tool-accepted", RegistryChange::ToolAccepted, Some(&alice), accepted),
         ("tool-quarantined", RegistryChange::ToolQuarantined, None, quarantined),
     ] {
         let receipt = RegistryReceipt { id: receipt_id(4), now: now(), change, by, about };
+        check(name, &receipt.to_json());
+    }
+}
+
+#[test]
+fn receipts_of_an_agents_life_are_these_bytes() {
+    let (alice, carol): (PersonName, PersonName) = ("alice".parse().unwrap(), "carol".parse().unwrap());
+    let agent = || Object::new().with("agent", "deal-update-agent");
+    let answered = agent()
+        .with("group", "security")
+        .with("approve", true)
+        .with("rationale", "seen")
+        .with("open", vec!["lead"]);
+    let stage = agent()
+        .with("owner", "carol")
+        .with("from", "certification_due")
+        .with("to", "countdown")
+        .with("cause", "certification_missed")
+        .with("ends_us", now().after(Duration::from_secs(30 * 86_400)).micros());
+    let certified = agent()
+        .with("owner", "carol")
+        .with("permitted", 41)
+        .with("used", 2)
+        .with("tools", vec!["crm.get_deal", "crm.update_deal"])
+        .with("calls", 96)
+        .with("last_call_us", now().micros())
+        .with("next_us", now().after(Duration::from_secs(90 * 86_400)).micros());
+    let changed = agent().with("changes", vec!["wants: `crm` → `crm.get_deal`"]);
+    let owner = agent().with("owner", "carol").with("before", "bob");
+    let reminded = agent().with("stage", "countdown").with("days", 14).with("to", vec!["carol"]);
+    for (name, change, by, about) in [
+        ("agent-answered", RegistryChange::AgentAnswered, Some(&alice), answered),
+        ("agent-stage", RegistryChange::AgentStage, None, stage),
+        ("agent-certified", RegistryChange::AgentCertified, Some(&carol), certified),
+        ("agent-changed", RegistryChange::AgentChanged, Some(&carol), changed),
+        ("agent-owner-replaced", RegistryChange::AgentOwnerReplaced, Some(&alice), owner),
+        ("agent-reminded", RegistryChange::AgentReminded, None, reminded),
+    ] {
+        let receipt = RegistryReceipt { id: receipt_id(5), now: now(), change, by, about };
         check(name, &receipt.to_json());
     }
 }
@@ -309,12 +358,14 @@ fn request() -> AccessRequest {
         groups: vec!["crm-agents".parse().unwrap()],
         registered: now(),
         status: AgentStatus::Active,
+        charter: Charter::default(),
+        life: Life::default(),
     };
     let mandate = Mandate {
         task: Some("close the deal".into()),
         ticket: Some("INC-4451".into()),
         on_behalf_of: Some("bob".parse().unwrap()),
-        facts: Object::new(),
+        ..Mandate::default()
     };
     let instance = Instance {
         id: instance_id(),
@@ -324,6 +375,7 @@ fn request() -> AccessRequest {
         started: now(),
         expires: now().after(Duration::from_secs(900)),
         revoked: None,
+        parent: None,
     };
     let params = Json::parse(PARAMS.as_bytes()).unwrap().as_object().cloned().unwrap();
     let facts = Object::new().with("owner", "bob").with("amount", 500).with("stage", "Negotiation");

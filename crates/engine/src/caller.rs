@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
-use placet_domain::{Agent, AgentName, AgentStatus, Code, Instance, InstanceId, Refusal, Timestamp};
-use placet_identity::{Claims, VerifyError};
+use placet_domain::{
+    Agent, AgentName, AgentStatus, Code, ConnectorName, Instance, InstanceId, PersonName, Refusal, Timestamp,
+    limits,
+};
+use placet_identity::{Claims, Scope, VerifyError};
 
-use crate::{Engine, pipeline::Judged};
+use crate::{Engine, Presented, pipeline::Judged, registry::stage_refusal};
 
 /// A credential as it was presented.
 #[derive(Debug, Clone)]
@@ -15,6 +18,8 @@ pub enum Credential {
     Absent,
     /// A bearer token.
     Bearer(Arc<str>),
+    /// A token and a proof of the key that it is bound to.
+    Dpop(Arc<Presented>),
 }
 
 /// A live instance of a registered agent.
@@ -22,6 +27,8 @@ pub enum Credential {
 pub struct Caller {
     agent: Arc<Agent>,
     instance: Arc<Instance>,
+    /// What the token narrows the instance to.
+    scope: Option<Scope>,
 }
 
 impl Caller {
@@ -36,6 +43,14 @@ impl Caller {
     pub fn instance(&self) -> &Arc<Instance> {
         &self.instance
     }
+
+    pub(crate) fn token_scope(&self) -> Option<&Scope> {
+        self.scope.as_ref()
+    }
+
+    pub(crate) fn within(self, scope: Option<Scope>) -> Self {
+        Self { scope, ..self }
+    }
 }
 
 /// Why a credential identifies nobody, and whom it named if its signature is ours.
@@ -46,63 +61,128 @@ pub(crate) struct Unidentified {
 }
 
 impl Engine {
-    /// Identifies the caller at this moment.
+    /// Identifies a caller of the whole deployment at this moment.
     ///
     /// # Errors
     /// The refusal to answer with.
     pub fn authenticate(&self, credential: &Credential) -> Result<Caller, Refusal> {
-        self.identify(credential, self.ports.clock.now()).map_err(|unidentified| unidentified.refusal)
+        self.identify(credential, None, self.ports.clock.now()).map_err(|unidentified| unidentified.refusal)
     }
 
-    pub(crate) fn identify(&self, credential: &Credential, now: Timestamp) -> Result<Caller, Unidentified> {
-        let Credential::Bearer(token) = credential else {
+    /// [`Engine::authenticate`] at a connector, where tokens for it alone are good too.
+    ///
+    /// # Errors
+    /// The refusal to answer with.
+    pub fn authenticate_at(
+        &self,
+        credential: &Credential,
+        connector: &ConnectorName,
+    ) -> Result<Caller, Refusal> {
+        let now = self.ports.clock.now();
+        self.identify(credential, Some(connector), now).map_err(|unidentified| unidentified.refusal)
+    }
+
+    pub(crate) fn identify(
+        &self,
+        credential: &Credential,
+        connector: Option<&ConnectorName>,
+        now: Timestamp,
+    ) -> Result<Caller, Unidentified> {
+        let Some(token) = credential.token() else {
             return Err(Unidentified {
-                refusal: Refusal::new(Code::NoCredential, "the request carries no bearer token"),
+                refusal: Refusal::new(Code::NoCredential, "the request carries no token"),
                 named: None,
             });
         };
-        let claims = self.verifier.verify(token, now).map_err(refused_token)?;
-        self.living(&claims, now)
-            .map_err(|refusal| Unidentified { refusal, named: Some((claims.agent.clone(), claims.instance)) })
+        let token = self.verifier.inspect(token, now).map_err(refused_token)?;
+        let good_for = &token.audience;
+        if *good_for != self.deployment.audience
+            && connector.is_none_or(|connector| *good_for != self.resource_of(connector))
+        {
+            return Err(refused_token(VerifyError::WrongAudience));
+        }
+        self.possesses(&token, credential, now)
+            .and_then(|()| self.believe(&token, now))
+            .map_err(|refusal| Unidentified { refusal, named: Some((token.agent.clone(), token.instance())) })
     }
 
-    /// Refuses what would run for an instance that was revoked while its call was judged. Nothing is awaited between
-    /// this look and the append: a decision that lets a call go precedes the receipt of the revocation.
+    /// Refuses what would run for an instance that was revoked, or by a road that was stopped, while its call was
+    /// judged. Nothing is awaited between this look and the append: a decision that lets a call go precedes the receipt
+    /// of the revocation.
     pub(crate) fn unless_revoked(&self, judged: Judged) -> Judged {
         let Judged { request: Some(request), refusal: None, .. } = &judged else { return judged };
-        let instance = &request.instance;
-        let claims =
-            Claims { instance: instance.id, agent: instance.agent.clone(), expires: instance.expires };
-        match self.living(&claims, request.now) {
-            Ok(_) => judged,
+        let call = &request.call;
+        let stands = self
+            .lives(request.instance.id, request.now)
+            .and_then(|_living| self.unless_road_halted(call.connector(), Some(call.operation())));
+        match stands {
+            Ok(()) => judged,
             Err(refusal) => Judged { refusal: Some(refusal), ..judged },
         }
     }
 
     /// A signature says who an instance was when it started; the registry says whether it still lives.
-    fn living(&self, claims: &Claims, now: Timestamp) -> Result<Caller, Refusal> {
-        let unknown =
-            || Refusal::new(Code::UnknownAgent, format!("agent `{}` is not registered", claims.agent));
-        let instance = self.ports.mandates.instance(claims.instance).ok_or_else(unknown)?;
-        let agent = self.ports.registry.agent(&instance.agent).ok_or_else(unknown)?;
-        if instance.agent != claims.agent || agent.status != AgentStatus::Active {
-            return Err(unknown());
+    pub(crate) fn living(&self, claims: &Claims, now: Timestamp) -> Result<Caller, Refusal> {
+        // Two names for one instance: the token is not believed, whatever has become of the instance.
+        let known = self.ports.mandates.instance(claims.instance);
+        match known.is_some_and(|instance| instance.agent == claims.agent) {
+            true => self.lives(claims.instance, now),
+            false => Err(unknown(&claims.agent)),
         }
-        if let Some(revoked) = instance.revoked {
-            return Err(Refusal::new(
-                Code::RevokedInstance,
-                format!("instance `{}` was revoked at {revoked}", instance.id),
-            )
-            .with_who(format!("{}, owner of `{}`", agent.owner, agent.name)));
+    }
+
+    /// The instance, if it and everything it depends on live: its agent, the instances that started it, the people
+    /// it was started by and acts for; and nobody has stopped any of them.
+    pub(crate) fn lives(&self, id: InstanceId, now: Timestamp) -> Result<Caller, Refusal> {
+        let caller = self.lives_alone(id, now)?;
+        let mut parent = caller.instance.parent;
+        for _ in 0..limits::INSTANCE_DEPTH {
+            let Some(id) = parent else { return Ok(caller) };
+            parent = match self.lives_alone(id, now) {
+                Ok(ancestor) => ancestor.instance.parent,
+                Err(refusal) => {
+                    let why = format!("the instance that started it, `{id}`, has ended: {}", refusal.why);
+                    return Err(Refusal { why, ..refusal });
+                }
+            };
+        }
+        let why = format!("`{}` is started by too long a chain of instances", caller.instance.id);
+        Err(Refusal::new(Code::RevokedInstance, why))
+    }
+
+    fn lives_alone(&self, id: InstanceId, now: Timestamp) -> Result<Caller, Refusal> {
+        let instance = self.ports.mandates.instance(id);
+        let instance = instance
+            .ok_or_else(|| Refusal::new(Code::UnknownAgent, format!("instance `{id}` is not known")))?;
+        let agent = self.ports.registry.agent(&instance.agent).ok_or_else(|| unknown(&instance.agent))?;
+        if agent.status != AgentStatus::Active {
+            return Err(stage_refusal(&agent));
+        }
+        self.unless_run_halted(&instance, &agent)?;
+        let owner = || format!("{}, owner of `{}`", agent.owner, agent.name);
+        let revoked = |why: String| Refusal::new(Code::RevokedInstance, why).with_who(owner());
+        if let Some(at) = instance.revoked {
+            return Err(revoked(format!("instance `{id}` was revoked at {at}")));
         }
         if now >= instance.expires {
             return Err(Refusal::new(
                 Code::ExpiredCredential,
-                format!("instance `{}` ended at {}", instance.id, instance.expires),
+                format!("instance `{id}` ended at {}", instance.expires),
             ));
         }
-        Ok(Caller { agent, instance })
+        let gone = |person: &PersonName| self.ports.people.person(person).is_none();
+        if instance.mandate.on_behalf_of.as_ref().is_some_and(gone) {
+            return Err(revoked(format!("the person for whom `{id}` acts is not here any more")));
+        }
+        if gone(&instance.started_by) {
+            return Err(revoked(format!("the person who started `{id}` is not here any more")));
+        }
+        Ok(Caller { agent, instance, scope: None })
     }
+}
+
+fn unknown(agent: &AgentName) -> Refusal {
+    Refusal::new(Code::UnknownAgent, format!("agent `{agent}` is not registered"))
 }
 
 fn refused_token(error: VerifyError) -> Unidentified {

@@ -1,56 +1,82 @@
 //! The engine's parts. Put together once, by the binary.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use placet_identity::{Deployment, TokenKey, TokenVerifier};
+use placet_identity::{Deployment, EventReceiver, KeySet, TokenVerifier};
 use placet_policy::{PolicyConfig, PolicySource, Snapshot};
 
-use crate::{Ports, catalogue::Catalogue};
+use crate::{
+    DpopRule, Ports, RegistryRules, TrustedIssuer, catalogue::Catalogue, credentials::Credentialing,
+    events::Events, halts::Halting, keys::Keys, registry::UsageIndex,
+};
 
 /// What the operator decides.
 #[derive(Debug)]
 pub struct EngineConfig {
     /// Issuer and audience of tokens.
     pub deployment: Deployment,
-    /// The key that signs tokens.
-    pub tokens: TokenKey,
+    /// The key that signs tokens, and those that signed what is still good.
+    pub tokens: KeySet,
+    /// Whose security events end the runs of the people they are about.
+    pub transmitters: Vec<EventReceiver>,
+    /// Systems whose tokens are believed.
+    pub issuers: Vec<TrustedIssuer>,
+    /// What is asked of credentials.
+    pub dpop: DpopRule,
     /// Time zone, facts, connectors with their bindings. The tools come from the pins.
     pub policy: PolicyConfig,
     /// How long an approval may be used after it was given.
     pub approval_use: Duration,
+    /// Who must agree to an agent, and how long a certification holds.
+    pub registry: RegistryRules,
 }
 
 /// Judges calls, and lets happen what may happen.
 pub struct Engine {
     pub(crate) ports: Ports,
     pub(crate) deployment: Deployment,
-    pub(crate) tokens: TokenKey,
+    pub(crate) keys: Keys,
+    pub(crate) events: Events,
     pub(crate) verifier: TokenVerifier,
+    pub(crate) credentialing: Credentialing,
     pub(crate) policy: PolicyConfig,
     pub(crate) policies: ArcSwap<Snapshot>,
     pub(crate) sources: ArcSwap<Vec<PolicySource>>,
     pub(crate) reloading: tokio::sync::Mutex<()>,
     pub(crate) catalogue: Catalogue,
+    pub(crate) halting: Halting,
     pub(crate) approval_use: Duration,
+    pub(crate) registry: RegistryRules,
+    /// Changes of agents are made one after the other.
+    pub(crate) agents_changing: tokio::sync::Mutex<()>,
+    pub(crate) usage: Arc<UsageIndex>,
 }
 
 impl Engine {
     /// An engine that denies everything until policies are loaded.
     #[must_use]
     pub fn new(config: EngineConfig, ports: Ports) -> Self {
-        let EngineConfig { deployment, tokens, policy, approval_use } = config;
+        let EngineConfig { deployment, tokens, transmitters, issuers, dpop, policy, approval_use, registry } =
+            config;
         Self {
+            // Before anything else can be asked of it: what was stopped is stopped.
+            halting: Halting::with(ports.halts.halts()),
+            credentialing: Credentialing::new(issuers, dpop, &*ports.entropy),
             ports,
-            verifier: TokenVerifier::new(deployment.clone(), &tokens),
+            verifier: TokenVerifier::with_keys(deployment.clone(), tokens.verifying().clone()),
             deployment,
-            tokens,
+            keys: Keys::new(tokens),
+            events: Events::from(transmitters),
             policies: ArcSwap::from_pointee(Snapshot::empty(&policy)),
             policy,
             sources: ArcSwap::default(),
             reloading: tokio::sync::Mutex::new(()),
             catalogue: Catalogue::default(),
             approval_use,
+            registry,
+            agents_changing: tokio::sync::Mutex::new(()),
+            usage: Arc::default(),
         }
     }
 

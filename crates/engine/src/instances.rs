@@ -1,56 +1,20 @@
-//! Agents and instances: registering, starting, revoking. A right is recorded before it exists;
-//! a revocation holds before it is recorded.
+//! Instances: starting, revoking. A right is recorded before it exists; a revocation holds before it is recorded.
+//! Registering agents is `registry/`.
 
 use std::time::Duration;
 
 use placet_domain::{
-    Agent, AgentName, AgentStatus, GroupName, Instance, InstanceId, Json, Mandate, Object, PersonName,
-    RegistryChange, RegistryReceipt, Tier, limits,
+    AgentName, AgentStatus, Instance, InstanceId, Json, Mandate, Object, PersonName, Refusal, RegistryChange,
+    RegistryReceipt, Timestamp, limits,
 };
-use placet_identity::{Claims, IssueError};
+use placet_identity::{AccessToken, Claims, Delegation, IssueError, Thumbprint};
 use placet_policy::FactType;
 
 use crate::{
     Engine,
     ports::{LedgerUnavailable, StoreError},
+    registry::standing,
 };
-
-/// What is needed to register an agent.
-#[derive(Debug, Clone)]
-pub struct Registration {
-    /// Its name.
-    pub name: AgentName,
-    /// The person who answers for it.
-    pub owner: PersonName,
-    /// What it is for.
-    pub purpose: String,
-    /// Its tier.
-    pub tier: Tier,
-    /// Groups it belongs to.
-    pub groups: Vec<GroupName>,
-}
-
-/// Why an agent was not registered.
-#[derive(Debug, thiserror::Error)]
-pub enum RegisterError {
-    /// The receipt could not be written.
-    #[error("the registration was not recorded")]
-    Ledger(#[from] LedgerUnavailable),
-    /// The purpose is missing or too long.
-    #[error("the purpose must be 1 to {} characters", limits::TEXT_CHARS)]
-    Purpose,
-    /// The records could not be written.
-    #[error("the registration was not recorded")]
-    Store(#[from] StoreError),
-    /// The name is taken.
-    #[error("agent `{0}` is already registered")]
-    Taken(AgentName),
-    /// The owner is not a person we know.
-    #[error(
-        "`{0}` is not a person; declare them as `[[person]]` in placet.toml: an agent needs a human owner"
-    )]
-    UnknownOwner(PersonName),
-}
 
 /// What is needed to start an instance.
 #[derive(Debug, Clone)]
@@ -63,6 +27,8 @@ pub struct StartRequest {
     pub life: Duration,
     /// Who starts it, authenticated.
     pub by: PersonName,
+    /// The live instance that starts it, if one does. It ends with its parent, and not after it.
+    pub parent: Option<InstanceId>,
 }
 
 /// A started instance and its credential.
@@ -72,6 +38,26 @@ pub struct Started {
     pub instance: Instance,
     /// Its bearer token.
     pub token: String,
+}
+
+/// What a token request adds to a start.
+#[derive(Debug, Default)]
+pub(crate) struct Terms {
+    /// The resource that the token is good for; the whole deployment if absent.
+    pub(crate) audience: Option<String>,
+    /// The key that the token is bound to.
+    pub(crate) bound_to: Option<Thumbprint>,
+    /// When the instance ends at the latest.
+    pub(crate) latest: Option<Timestamp>,
+    /// How it was proven that the agent asks: for the receipt.
+    pub(crate) proven: Option<Object>,
+}
+
+/// A started instance and what its token says.
+#[derive(Debug)]
+pub(crate) struct Issued {
+    pub(crate) started: Started,
+    pub(crate) access: AccessToken,
 }
 
 /// Why an instance was not started.
@@ -89,10 +75,32 @@ pub enum StartError {
     /// The asked life is zero or too long.
     #[error("an instance lives between a second and {} minutes", limits::INSTANCE_LIFE.as_secs() / 60)]
     Life,
+    /// The agent's stage does not admit runs.
+    #[error("{why}")]
+    NotRunning {
+        /// What is the case.
+        why: String,
+        /// What to do.
+        next: String,
+    },
+    /// The instance that starts it may not.
+    #[error("instance `{parent}` cannot start another: {why}")]
+    Parent {
+        /// The parent.
+        parent: InstanceId,
+        /// Why not.
+        why: String,
+    },
+    /// The scope cannot be read, or leaves nothing to do.
+    #[error("{0}")]
+    Scope(String),
     /// The records could not be written.
     #[error("the start was not recorded")]
     Store(#[from] StoreError),
-    /// The agent is not registered or was switched off.
+    /// The kind of task is not the agent's, or lacks something that it needs.
+    #[error("{0}")]
+    Task(String),
+    /// The agent is not registered.
     #[error(
         "agent `{0}` is not registered; register it with `placet agent register {0} --owner PERSON --purpose TEXT --tier N`"
     )]
@@ -103,61 +111,28 @@ pub enum StartError {
 }
 
 impl Engine {
-    /// Registers an agent.
-    ///
-    /// # Errors
-    /// See [`RegisterError`].
-    pub async fn register(
-        &self,
-        registration: Registration,
-        by: &PersonName,
-    ) -> Result<Agent, RegisterError> {
-        let Registration { name, owner, purpose, tier, groups } = registration;
-        if self.ports.people.person(&owner).is_none() {
-            return Err(RegisterError::UnknownOwner(owner));
-        }
-        if purpose.trim().is_empty() || purpose.chars().count() > limits::TEXT_CHARS {
-            return Err(RegisterError::Purpose);
-        }
-        if self.ports.registry.agent(&name).is_some() {
-            return Err(RegisterError::Taken(name));
-        }
-        let now = self.ports.clock.now();
-        let agent =
-            Agent { name, owner, purpose, tier, groups, registered: now, status: AgentStatus::Active };
-        let about = Object::new()
-            .with("agent", agent.name.as_str())
-            .with("owner", agent.owner.as_str())
-            .with("purpose", agent.purpose.as_str())
-            .with("tier", agent.tier.number())
-            .with("groups", agent.groups.iter().map(|group| group.as_str()).collect::<Vec<_>>());
-        self.record_change(RegistryReceipt {
-            id: self.receipt_id(now),
-            now,
-            change: RegistryChange::AgentRegistered,
-            by: Some(by),
-            about,
-        })
-        .await?;
-        match self.ports.registry.register(agent.clone()).await? {
-            true => Ok(agent),
-            false => Err(RegisterError::Taken(agent.name)),
-        }
-    }
-
     /// Starts an instance of an agent and issues its credential.
     ///
     /// # Errors
     /// See [`StartError`].
     pub async fn start(&self, request: StartRequest) -> Result<Started, StartError> {
-        let StartRequest { agent, mandate, life, by } = request;
+        self.start_on(request, Terms::default()).await.map(|issued| issued.started)
+    }
+
+    /// [`Engine::start`] on the terms of a token request.
+    pub(crate) async fn start_on(&self, request: StartRequest, terms: Terms) -> Result<Issued, StartError> {
+        let StartRequest { agent, mandate, life, by, parent } = request;
         if life < Duration::from_secs(1) || life > limits::INSTANCE_LIFE {
             return Err(StartError::Life);
         }
-        match self.ports.registry.agent(&agent) {
-            Some(known) if known.status == AgentStatus::Active => {}
-            _ => return Err(StartError::UnknownAgent(agent)),
-        }
+        let known = match self.ports.registry.agent(&agent) {
+            Some(known) if known.status == AgentStatus::Active => known,
+            Some(known) => {
+                let (why, next) = standing(&known);
+                return Err(StartError::NotRunning { why, next });
+            }
+            None => return Err(StartError::UnknownAgent(agent)),
+        };
         if let Some(person) =
             mandate.on_behalf_of.as_ref().filter(|name| self.ports.people.person(name).is_none())
         {
@@ -165,28 +140,56 @@ impl Engine {
         }
         self.accept_facts(&mandate.facts)?;
         let now = self.ports.clock.now();
+        let latest = [self.latest_end(parent, now)?, terms.latest].into_iter().flatten().min();
+        let (mandate, life) = self.settled_mandate(&known, mandate, life, parent)?;
         let instance = Instance {
             id: InstanceId::new(now, self.random()),
             agent,
             mandate,
             started_by: by,
             started: now,
-            expires: now.after(life),
+            expires: latest.map_or(now.after(life), |latest| latest.min(now.after(life))),
             revoked: None,
+            parent,
         };
-        let claims =
-            Claims { instance: instance.id, agent: instance.agent.clone(), expires: instance.expires };
-        let token = self.tokens.issue(&self.deployment, &claims, now)?;
+        self.unless_run_halted(&instance, &known)
+            .map_err(|Refusal { why, next, .. }| StartError::NotRunning { why, next })?;
+        let access = self.access(&instance, &terms)?;
+        let token = self.keys.set.load().active().issue_access(&self.deployment, &access)?;
         self.record_change(RegistryReceipt {
             id: self.receipt_id(now),
             now,
             change: RegistryChange::InstanceStarted,
             by: Some(&instance.started_by),
-            about: about(&instance),
+            about: about(&instance).with_some("proven", terms.proven),
         })
         .await?;
         self.ports.mandates.start(instance.clone()).await?;
-        Ok(Started { instance, token })
+        Ok(Issued { started: Started { instance, token }, access })
+    }
+
+    /// What the token of an instance says: all that the registry says about who acts for whom.
+    fn access(&self, instance: &Instance, terms: &Terms) -> Result<AccessToken, StartError> {
+        let mut parents = Vec::new();
+        let mut next = instance.parent;
+        while let (Some(id), true) = (next, parents.len() < limits::INSTANCE_DEPTH) {
+            parents.push(id);
+            next = self.ports.mandates.instance(id).and_then(|parent| parent.parent);
+        }
+        let chain = Delegation::new(instance.id, parents, instance.mandate.on_behalf_of.clone());
+        let claims =
+            Claims { instance: instance.id, agent: instance.agent.clone(), expires: instance.expires };
+        let audience = terms.audience.as_ref().unwrap_or(&self.deployment.audience);
+        let token = AccessToken::new(&claims, instance.id.to_string(), audience.as_str(), instance.started)
+            .acting(chain.map_err(IssueError::Chain)?);
+        Ok(AccessToken {
+            scope: match instance.mandate.scope.is_empty() {
+                true => None,
+                false => Some(crate::scope::read(&instance.mandate.scope).map_err(StartError::Scope)?),
+            },
+            bound_to: terms.bound_to,
+            ..token
+        })
     }
 
     /// Revokes an instance. After `Ok` no further call of it is accepted; `false` if there is no such instance.
@@ -199,6 +202,7 @@ impl Engine {
         if !self.ports.mandates.revoke(id, now).await? {
             return Ok(false);
         }
+        self.halting.announce();
         self.record_change(RegistryReceipt {
             id: self.receipt_id(now),
             now,
@@ -208,6 +212,29 @@ impl Engine {
         })
         .await?;
         Ok(true)
+    }
+
+    /// Until when a parent lives; it must live now, and its chain must have room.
+    fn latest_end(
+        &self,
+        parent: Option<InstanceId>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StartError> {
+        let Some(parent) = parent else { return Ok(None) };
+        let refused = |refusal: Refusal| StartError::Parent { parent, why: refusal.why };
+        let parent = self.lives(parent, now).map_err(refused)?;
+        let mut ancestor = parent.instance().parent;
+        for _ in 2..limits::INSTANCE_DEPTH {
+            let Some(id) = ancestor else { break };
+            ancestor = self.lives(id, now).map_err(refused)?.instance().parent;
+        }
+        match ancestor {
+            None => Ok(Some(parent.instance().expires)),
+            Some(_) => {
+                let why = format!("a chain has at most {} instances", limits::INSTANCE_DEPTH);
+                Err(StartError::Parent { parent: parent.instance().id, why })
+            }
+        }
     }
 
     /// Every fact must be declared: an undeclared one would be invisible to policies without anybody noticing.
@@ -257,4 +284,8 @@ fn about(instance: &Instance) -> Object {
         .with_some("task", mandate.task.as_deref())
         .with_some("ticket", mandate.ticket.as_deref())
         .with_some("on_behalf_of", mandate.on_behalf_of.as_ref().map(|person| person.as_str()))
+        .with_some("kind", mandate.kind.as_ref().map(|kind| kind.as_str()))
+        .with_some("purpose", mandate.purpose.as_deref())
+        .with_some("scope", (!mandate.scope.is_empty()).then(|| mandate.scope.join(" ")))
+        .with_some("parent", instance.parent.map(|parent| parent.to_string()))
 }

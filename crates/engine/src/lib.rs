@@ -5,8 +5,13 @@ mod approvals;
 mod attempt;
 mod caller;
 mod catalogue;
+mod credentials;
+mod ended;
 mod engine;
+mod events;
+mod halts;
 mod instances;
+mod keys;
 mod listing;
 mod passage;
 mod pipeline;
@@ -15,17 +20,29 @@ mod policies;
 pub mod ports;
 mod record;
 mod recover;
+mod registry;
 mod resolve;
+mod scope;
 mod settle;
 
 pub use approvals::{AnswerError, AnswerRequest};
 pub use attempt::{Attempt, Receipts, Reply};
 pub use caller::{Caller, Credential};
 pub use catalogue::{ToolState, ToolStatus};
+pub use credentials::{
+    DpopRule, Form, IssuerKind, KeySource, OAuthAnswer, OAuthRequest, Presented, TrustedIssuer,
+};
 pub use engine::{Engine, EngineConfig};
-pub use instances::{RegisterError, Registration, StartError, StartRequest, Started};
+pub use events::EventError;
+pub use halts::HaltError;
+pub use instances::{StartError, StartRequest, Started};
+pub use keys::{RotateError, Rotation};
 pub use passage::{Passage, PassageKind};
 pub use placet::Placet;
 pub use policies::ReloadError;
 pub use ports::Ports;
 pub use recover::Settled;
+pub use registry::{
+    ChangeError, Dossier, HistoryEntry, LifeNotice, Lookup, NoPerson, ParseLookupError, ProposalAnswer,
+    RegisterError, Registration, RegistryRules, Step, StepKind, Ticked, Usage, Used, Who,
+};

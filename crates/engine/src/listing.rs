@@ -1,6 +1,6 @@
 //! What an agent is shown: exactly the tools that it may call, by the rules that judge the call.
 
-use placet_domain::{ConnectorName, ToolName};
+use placet_domain::{ConnectorName, Operation, ToolName};
 
 use crate::{Caller, Engine, catalogue::Lookup};
 
@@ -12,6 +12,9 @@ impl Engine {
         let user =
             caller.instance().mandate.on_behalf_of.as_ref().and_then(|name| self.ports.people.person(name));
         matches!(self.catalogue.look_up(connector, tool), Lookup::Accepted(_))
+            && self.within_charter(caller.agent(), connector, &Operation::Tool(tool.clone())).is_ok()
+            && self.may_be_within_mandate(caller, connector, &Operation::Tool(tool.clone()))
+            && self.unless_road_halted(connector, Some(&Operation::Tool(tool.clone()))).is_ok()
             && self.policies.load().may_list(
                 caller.agent(),
                 caller.instance(),

@@ -48,7 +48,7 @@ impl Engine {
     /// Passes a protocol message to its connector.
     ///
     /// # Errors
-    /// A connector that cannot be reached, or whose session has ended.
+    /// A connector that cannot be reached, or whose session has ended; a caller or a connector that was stopped.
     pub async fn pass(
         &self,
         caller: &Caller,
@@ -56,6 +56,8 @@ impl Engine {
         link: Link,
         relay: Relay,
     ) -> Result<Passed, Refusal> {
+        // The caller may have been identified a while ago.
+        self.stands(caller.instance().id, &passage.connector, None)?;
         let placet = Placet::passage(passage, caller);
         self.ports.connectors.pass(placet, link, relay).await.map_err(|error| match error {
             ConnectError::NoSession => Refusal::new(Code::UnknownSession, error.to_string()),

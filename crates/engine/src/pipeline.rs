@@ -31,12 +31,14 @@ impl Engine {
                 self.settle(open, performed).await
             }
             Recorded::Stop(refusal, receipts) => Reply::Refused { refusal, receipts },
+            // Stopped while the decision was being written: allowed on record, so not sent on record.
+            Recorded::Withdrawn(refusal, open) => self.withdraw(refusal, open).await,
         }
     }
 
     async fn judge(&self, attempt: &Attempt, now: Timestamp) -> Result<Judged, Stopped> {
         // A live instance of a registered agent, or nobody.
-        let caller = self.identify(&attempt.credential, now)?;
+        let caller = self.identify(&attempt.credential, Some(&attempt.connector), now)?;
 
         // One tree, read in exactly one way: it is judged, hashed, shown and sent.
         let call = attempt.call.clone().map_err(|refusal| Stopped::unread(&caller, refusal))?;

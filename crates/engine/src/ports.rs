@@ -1,17 +1,23 @@
 //! Everything the engine reaches the world by: one plain struct of trait objects.
 //! Each contract (ordering, durability, idempotence) is in the trait's documentation and holds for every implementation.
 
+mod accounts;
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use placet_domain::{
-    Agent, AgentName, Answer, Approval, ApprovalId, CallDigest, ConnectorName, Instance, InstanceId, Json,
-    Object, Opening, Outcome, Person, PersonName, Pin, Timestamp, ToolCall, ToolDefinition, ToolName,
+    Agent, AgentCredential, AgentName, Answer, Approval, ApprovalId, CallDigest, ConnectorName, CredentialId,
+    Digest, Enrolment, Halt, HaltTarget, Instance, InstanceId, Json, Object, Opening, Outcome, Person,
+    PersonName, Pin, Timestamp, ToolCall, ToolDefinition, ToolName,
 };
+use placet_identity::EventPrincipal;
 use tokio::sync::mpsc;
 
-use crate::{Passage, Placet};
+use crate::{LifeNotice, Passage, Placet};
+
+pub use accounts::{AccessKey, AccessKind, Account, Accounts};
 
 /// The engine's ports. Composition happens once, in the binary.
 #[derive(Clone)]
@@ -27,6 +33,12 @@ pub struct Ports {
     pub registry: Arc<dyn Registry>,
     /// Instances and their mandates.
     pub mandates: Arc<dyn Mandates>,
+    /// How agents prove themselves.
+    pub credentials: Arc<dyn Credentials>,
+    /// The published documents of issuers that are trusted.
+    pub providers: Arc<dyn Providers>,
+    /// What people have stopped.
+    pub halts: Arc<dyn Halts>,
     /// Accepted tool definitions.
     pub pins: Arc<dyn Pins>,
     /// Questions to people and their answers.
@@ -51,10 +63,15 @@ pub trait Entropy: Send + Sync {
     fn fill(&self, buffer: &mut [u8]);
 }
 
-/// The directory of people. Read-only here: it is the operator's file or an identity provider.
+/// The directory of people. Read-only here: it is the operator's file or an identity provider. Whoever has left the
+/// organisation is not in it, even if their name is still written down.
 pub trait People: Send + Sync {
     /// The person of this name.
     fn person(&self, name: &PersonName) -> Option<Arc<Person>>;
+    /// Everybody, by name.
+    fn everybody(&self) -> Vec<Arc<Person>>;
+    /// The person an identity provider knows by this address or account, if one is declared to be known so.
+    fn known_as(&self, principal: &EventPrincipal) -> Option<PersonName>;
 }
 
 /// The store could not do what was asked. Nothing was changed, or the change is complete: never half of it.
@@ -77,6 +94,9 @@ pub trait Registry: Send + Sync {
     fn agents(&self) -> Vec<Arc<Agent>>;
     /// Adds an agent; `false` if the name is taken. Durable when it returns.
     async fn register(&self, agent: Agent) -> Result<bool, StoreError>;
+    /// Replaces all that is kept of an agent; `false` if it is not registered. Durable when it returns. No read that
+    /// begins after the acknowledgement sees what was there before. Callers change one agent at a time.
+    async fn update(&self, agent: Agent) -> Result<bool, StoreError>;
 }
 
 /// Instances. Reads are served from memory and see every acknowledged write of this node.
@@ -91,6 +111,66 @@ pub trait Mandates: Send + Sync {
     /// Revokes an instance; `false` if there is none. Idempotent: the first time stays. No read that begins
     /// after the acknowledgement sees the instance unrevoked.
     async fn revoke(&self, id: InstanceId, at: Timestamp) -> Result<bool, StoreError>;
+}
+
+/// How agents prove themselves. Reads are served from memory and see every acknowledged write of this node.
+#[async_trait]
+pub trait Credentials: Send + Sync {
+    /// Every credential of every agent, oldest first.
+    fn credentials(&self) -> Vec<Arc<AgentCredential>>;
+    /// Adds a credential; `false` if its id is taken. Durable when it returns.
+    async fn add(&self, credential: AgentCredential) -> Result<bool, StoreError>;
+    /// Removes a credential; `false` if there is none. No read that begins after the acknowledgement sees it.
+    async fn remove(&self, id: CredentialId) -> Result<bool, StoreError>;
+    /// Keeps the digest of a one-time code. Durable when it returns.
+    async fn open_enrolment(&self, code: Digest, enrolment: Enrolment) -> Result<(), StoreError>;
+    /// Uses a code up: its enrolment, if it is open and unexpired at `now`, for exactly one of all callers ever.
+    async fn redeem(&self, code: Digest, now: Timestamp) -> Result<Option<Enrolment>, StoreError>;
+}
+
+/// A document that an issuer publishes.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// The document, strictly parsed.
+    pub document: Json,
+    /// For how long its publisher says it may be kept.
+    pub max_age: Option<Duration>,
+}
+
+/// A published document could not be had.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct ProviderError(pub String);
+
+/// The published documents of issuers: discovery and key sets. Only addresses of the operator's configuration, and those
+/// of an issuer's own discovery document, are asked for.
+#[async_trait]
+pub trait Providers: Send + Sync {
+    /// Fetches a document, without redirects, within bounds of size and time.
+    async fn get(&self, url: &str) -> Result<Fetched, ProviderError>;
+    /// Sends a form to an endpoint of an issuer, once, with a value for `Authorization` if there is one. Neither fields
+    /// nor that value are part of an error.
+    async fn post_form(
+        &self,
+        url: &str,
+        fields: &[(&str, &str)],
+        authorization: Option<&str>,
+    ) -> Result<Fetched, ProviderError> {
+        let _ = (fields, authorization);
+        Err(ProviderError(format!("{url}: nothing is sent here")))
+    }
+}
+
+/// What people have stopped. The engine reads it once, when it is made, and keeps it in memory from then on.
+#[async_trait]
+pub trait Halts: Send + Sync {
+    /// Every halt that was acknowledged and not lifted. Served from memory.
+    fn halts(&self) -> Vec<Halt>;
+    /// Adds a halt, or replaces the one of the same target. Durable when it returns, and complete even if the caller
+    /// has gone away meanwhile.
+    async fn put(&self, halt: Halt) -> Result<(), StoreError>;
+    /// Removes the halt of a target; `false` if there is none. Durable when it returns.
+    async fn lift(&self, target: &HaltTarget) -> Result<bool, StoreError>;
 }
 
 /// A tool definition the operator (or first sight) accepted, and what is seen today if that differs.
@@ -307,4 +387,6 @@ pub trait Connectors: Send + Sync {
 pub trait Notifier: Send + Sync {
     /// A question was opened.
     fn asked(&self, approval: &Approval);
+    /// An agent has reached another stage of its life, or will soon.
+    fn life(&self, notice: &LifeNotice);
 }

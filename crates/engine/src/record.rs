@@ -23,6 +23,8 @@ pub(crate) enum Recorded {
     Go(Placet<ToolCall>, Open),
     /// It may not.
     Stop(Refusal, Option<Receipts>),
+    /// It was stopped while its decision was being written: on record as allowed, and nothing has left.
+    Withdrawn(Refusal, Open),
 }
 
 /// A call whose decision is recorded and whose outcome is not yet.
@@ -46,7 +48,14 @@ impl Engine {
         match self.ports.ledger.append(leaf, Some(opening)).await {
             Ok(entry) => {
                 let decision = receipt_ref(id, &entry);
-                release(judged, Receipts { call, decision, outcome: None })
+                let receipts = Receipts { call, decision, outcome: None };
+                let may_go = judged.refusal.is_none();
+                match (self.unless_revoked(judged), may_go) {
+                    (Judged { refusal: Some(refusal), .. }, true) => {
+                        Recorded::Withdrawn(refusal, Open { receipts })
+                    }
+                    (judged, _) => release(judged, receipts),
+                }
             }
             Err(LedgerUnavailable { reason }) => {
                 Recorded::Stop(Refusal::new(Code::LedgerUnavailable, reason).with_who("the operator"), None)

@@ -28,20 +28,32 @@ impl Engine {
             facts: None,
             lifted: Vec::new(),
         };
-        match self.look_up(policies, &request).await {
+        match self.look_up(policies, caller, &request).await {
             Ok(Found { pin, binding, facts }) => {
                 request.pin = pin;
                 request.resource = binding.map(|binding| binding.resource);
                 request.facts = facts;
-                Ok(request)
+                match self.within_parents(policies, &request) {
+                    Ok(()) => Ok(request),
+                    Err(refusal) => Err(Stopped::unresolved(request, refusal)),
+                }
             }
             Err(refusal) => Err(Stopped::unresolved(request, refusal)),
         }
     }
 
-    async fn look_up(&self, policies: &Snapshot, request: &AccessRequest) -> Result<Found, Refusal> {
+    async fn look_up(
+        &self,
+        policies: &Snapshot,
+        caller: &Caller,
+        request: &AccessRequest,
+    ) -> Result<Found, Refusal> {
+        self.unless_road_halted(request.call.connector(), Some(request.call.operation()))?;
         let pin = self.accepted_pin(&request.call)?;
+        self.within_charter(&request.agent, request.call.connector(), request.call.operation())?;
         let binding = policies.binding(&request.call).map_err(unbound)?;
+        let resource = binding.as_ref().map(|binding| &binding.resource);
+        self.within_mandate(caller, request.call.connector(), request.call.operation(), resource)?;
         let facts = match &binding {
             Some(Binding { resource, resolver: Some(resolver), .. }) => {
                 Some(self.fetch(&request.call, resolver, &resource.id, request.now).await?)
@@ -77,6 +89,8 @@ impl Engine {
         id: &str,
         now: Timestamp,
     ) -> Result<ResourceFacts, Refusal> {
+        // What is stopped is not asked in our own name either.
+        self.unless_road_halted(call.connector(), Some(&Operation::Tool(resolver.tool.clone())))?;
         let arguments = Object::new().with(&resolver.argument, id);
         let found = self.ports.connectors.facts(call.connector(), &resolver.tool, arguments).await.map_err(
             |error| Refusal::new(Code::NoFacts, format!("`{}` of {id:?}: {error}", resolver.tool)),

@@ -1,5 +1,7 @@
 //! The outcome receipt: what became of a call, durable before the caller hears of it.
 
+use std::time::Duration;
+
 use placet_domain::{Code, Commitment, Json, Opening, Outcome, OutcomeReceipt, Refusal};
 
 use crate::{
@@ -40,6 +42,24 @@ impl Engine {
             }
         }
         reply(performed, receipts)
+    }
+}
+
+impl Engine {
+    /// Records that an allowed call was not sent after all, because somebody stopped it in time.
+    pub(crate) async fn withdraw(&self, refusal: Refusal, open: Open) -> Reply {
+        let unsent = Performed {
+            outcome: Outcome::Failed,
+            answer: None,
+            event_id: None,
+            detail: Some(refusal.why.clone()),
+            sent: false,
+            elapsed: Duration::ZERO,
+        };
+        match self.settle(open, unsent).await {
+            Reply::Refused { receipts, .. } => Reply::Refused { refusal, receipts },
+            Reply::Answered { receipts, .. } => Reply::Refused { refusal, receipts: Some(receipts) },
+        }
     }
 }
 

@@ -12,14 +12,20 @@ mod scenarios {
     mod approvals;
     mod approvers;
     mod binding;
+    mod credentials;
     mod crm;
+    mod exchange;
     mod facts;
     mod failures;
     mod gated;
+    mod halts;
     mod identity;
     mod policies;
     mod receipts;
     mod recovery;
+    mod registry;
     mod replay;
+    mod scope;
     mod sent;
+    mod year;
 }

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use http::Response;
-use placet_domain::{Code, Refusal, limits};
+use placet_domain::{Code, ConnectorName, Operation, Refusal, limits};
 use placet_engine::{
-    Attempt, Reply,
+    Attempt, Caller, Reply,
     ports::{Relay, RelayFrame},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -23,6 +23,8 @@ use crate::{
 
 /// How long a call that has only named an event may take before its client gets a stream.
 const SPEAKS_SOON: Duration = Duration::from_millis(100);
+/// How long a call runs before it is worth watching for the end of whoever makes it.
+const SHORT_CALL: Duration = Duration::from_millis(200);
 /// How long the outcome receipt of a call may take before its stream is given up for one that the client resumes.
 const ABOUT_TO_END: Duration = Duration::from_millis(250);
 
@@ -31,6 +33,7 @@ impl Gateway {
     /// before its answer, with a stream otherwise.
     pub(crate) async fn act(
         self: &Arc<Self>,
+        caller: &Caller,
         attempt: Attempt,
         answering: Answering,
         session: Option<Arc<Session>>,
@@ -39,7 +42,11 @@ impl Gateway {
         if let Some(session) = &session {
             session.calls.begin(&answering.id, &relay);
         }
+        let connector = attempt.connector.clone();
         let mut call = Underway::new(handle(self.clone(), attempt, relay));
+        let ended =
+            end_of_caller(self.clone(), caller.clone(), connector.clone(), answering.operation.clone());
+        tokio::pin!(ended);
         // An event with an id and nothing else only matters to a client that waits long: most answers come right
         // after it, and one message is cheaper than a stream.
         let mut said = Vec::new();
@@ -63,12 +70,29 @@ impl Gateway {
                     },
                 },
                 reply = &mut call => return whole(&answering, &reply),
+                // The call goes on without whoever made it: its outcome belongs on record.
+                refusal = &mut ended => {
+                    return whole(&answering, &Reply::Refused { refusal, receipts: None });
+                }
                 () = &mut spoken, if !said.is_empty() => break,
             }
         }
         let (events, response) = stream::open();
         // From here on a client that reads slowly must not slow the call.
-        tokio::spawn(relay_call(events, said, frames, tokio::spawn(call), answering, session));
+        let (gateway, caller) = (self.clone(), caller.clone());
+        let call = tokio::spawn(call);
+        tokio::spawn(async move {
+            let last_word = events.last_word();
+            let cut = async {
+                let refusal = gateway.engine.ended(&caller, &connector, Some(&answering.operation)).await;
+                last_word.say(&answering.message(&Reply::Refused { refusal, receipts: None })).await;
+            };
+            tokio::select! {
+                biased;
+                () = cut => {}
+                () = relay_call(events, said, frames, call, &answering, session) => {}
+            }
+        });
         response
     }
 
@@ -77,6 +101,17 @@ impl Gateway {
         let (relay, _) = mpsc::channel(1);
         Underway::new(handle(self.clone(), attempt, relay)).await
     }
+}
+
+/// Returns when whoever makes a call may act no longer. Most calls are over before anybody needs to look.
+async fn end_of_caller(
+    gateway: Arc<Gateway>,
+    caller: Caller,
+    connector: ConnectorName,
+    operation: Operation,
+) -> Refusal {
+    tokio::time::sleep(SHORT_CALL).await;
+    gateway.engine.ended(&caller, &connector, Some(&operation)).await
 }
 
 async fn handle(gateway: Arc<Gateway>, attempt: Attempt, relay: Relay) -> Reply {
@@ -105,7 +140,7 @@ async fn relay_call(
     said: Vec<RelayFrame>,
     mut frames: mpsc::Receiver<RelayFrame>,
     mut call: JoinHandle<Reply>,
-    answering: Answering,
+    answering: &Answering,
     session: Option<Arc<Session>>,
 ) {
     for frame in said {

@@ -3,8 +3,11 @@
 
 mod act;
 mod body;
+mod events;
+mod form;
 mod guard;
 mod list;
+mod oauth;
 mod observe;
 mod post;
 mod respond;

@@ -34,7 +34,7 @@ impl Gateway {
     /// Answers one POST.
     pub(crate) async fn post(self: &Arc<Self>, place: Place<'_>, body: &[u8]) -> Response<Body> {
         let parsed = Inbound::parse(body);
-        let caller = match self.engine.authenticate(place.credential) {
+        let caller = match self.engine.authenticate_at(place.credential, place.connector) {
             Ok(caller) => caller,
             Err(refusal) => return self.turn_away(&place, parsed.ok(), refusal).await,
         };
@@ -130,7 +130,7 @@ impl Gateway {
                     call,
                     link,
                 };
-                self.act(attempt, answering, session).await
+                self.act(caller, attempt, answering, session).await
             }
             Method::ListTools => {
                 let (relay, _frames) = mpsc::channel(limits::RELAY_FRAMES);
@@ -268,7 +268,9 @@ impl Gateway {
         if !matches!(request.method, Method::Act(_)) {
             return unauthenticated(Some(&request.id), &refusal, None);
         }
-        let call = request.tool_call(place.connector).map_err(|_| refusal.clone());
+        // Only to be recorded. A run may be resumed between this look and the engine's, and still nothing is done that its
+        // client was already refused.
+        let call = Err(refusal.clone());
         let attempt = Attempt {
             credential: place.credential.clone(),
             connector: place.connector.clone(),
@@ -279,7 +281,7 @@ impl Gateway {
             Reply::Refused { refusal, receipts } => {
                 unauthenticated(Some(&request.id), &refusal, receipts.as_ref())
             }
-            // A credential cannot become valid between two looks at it, but nothing is sent twice either way.
+            // An attempt without a call is never answered.
             Reply::Answered { .. } => unauthenticated(Some(&request.id), &refusal, None),
         }
     }

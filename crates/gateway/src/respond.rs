@@ -45,15 +45,19 @@ pub(crate) fn problem(status: StatusCode, refusal: &Refusal) -> Response<Body> {
     response
 }
 
-/// A refused credential: 401 with the challenge of RFC 6750.
+/// A refused credential: 401 with the challenge of RFC 6750; 403 without one for a run that a person has stopped.
 pub(crate) fn unauthenticated(
     id: Option<&Id>,
     refusal: &Refusal,
     receipt: Option<&Receipts>,
 ) -> Response<Body> {
     let receipt = receipt.map(Receipts::to_json);
-    let mut response =
-        json(StatusCode::UNAUTHORIZED, reply::refusal_of_method(id, refusal, receipt.as_ref()));
+    let message = reply::refusal_of_method(id, refusal, receipt.as_ref());
+    if refusal.code == Code::Halted {
+        // The credential is good, and another one would help as little.
+        return json(StatusCode::FORBIDDEN, message);
+    }
+    let mut response = json(StatusCode::UNAUTHORIZED, message);
     let challenge = match refusal.code {
         Code::NoCredential => "Bearer".to_owned(),
         code => format!("Bearer error=\"invalid_token\", error_description=\"{code} {}\"", code.what()),
@@ -61,6 +65,8 @@ pub(crate) fn unauthenticated(
     if let Ok(challenge) = HeaderValue::from_str(&challenge) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
+    // The connector's route says where tokens are to be had.
+    response.extensions_mut().insert(refusal.code);
     response
 }
 
@@ -74,6 +80,9 @@ pub(crate) fn is_about_identity(code: Code) -> bool {
             | Code::RevokedInstance
             | Code::UnknownAgent
             | Code::WrongAudience
+            | Code::ProofRequired
+            | Code::ProofRejected
+            | Code::ProofNonce
     )
 }
 

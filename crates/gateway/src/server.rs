@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use http::{Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -10,18 +10,19 @@ use hyper_util::{
 };
 use placet_domain::{Code, ConnectorName, Refusal, limits};
 use placet_engine::{
-    Credential, Engine, Passage, PassageKind,
+    Engine, Passage, PassageKind,
     ports::{Link, RelayFrame},
 };
-use placet_wire::MCP_SESSION_ID;
+use placet_wire::{MCP_SESSION_ID, reply};
 use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
     body::{Body, whole},
     guard::{Guard, GuardConfig},
+    oauth::is_oauth,
     post::Place,
     respond::{empty, problem, unauthenticated},
-    session::{Late, Sessions},
+    session::{Late, Session, Sessions},
     stream::{self, Events, Gone},
 };
 
@@ -46,7 +47,7 @@ impl std::fmt::Debug for GatewayConfig {
 pub struct Gateway {
     pub(crate) engine: Arc<Engine>,
     pub(crate) sessions: Sessions,
-    guard: Guard,
+    pub(crate) guard: Guard,
     config: GatewayConfig,
 }
 
@@ -55,6 +56,10 @@ const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a silent upstream may take to refuse a stream before it counts as open.
 const STREAM_OPENS: Duration = Duration::from_millis(500);
 
+/// How often sessions are compared with the clock.
+const LOOK_AT_SESSIONS: Duration = Duration::from_secs(10);
+/// How often the calls of a session that is to end are looked at.
+const LOOK_AT_CALLS: Duration = Duration::from_millis(100);
 /// How long a stream that the upstream has ended stays open for an answer that is due.
 const LATE: Duration = Duration::from_secs(5);
 
@@ -69,6 +74,7 @@ impl Gateway {
     /// Serves until `stop` ends, then lets open calls end.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
+        let ending = tokio::spawn(self.clone().end_sessions());
         let mut stop = std::pin::pin!(stop);
         loop {
             tokio::select! {
@@ -97,6 +103,7 @@ impl Gateway {
             }
         }
         drop(listener);
+        ending.abort();
         if tokio::time::timeout(self.config.drain, graceful.shutdown()).await.is_err() {
             tracing::warn!(sessions = self.sessions.len(), "open streams were cut");
         }
@@ -113,6 +120,11 @@ impl Gateway {
                 problem(StatusCode::NOT_FOUND, &Refusal::new(Code::UnknownConnector, why))
             }
             None => match path {
+                "/events" if self.engine.hears_events() => match *request.method() {
+                    Method::POST => self.event(request).await,
+                    _ => empty(StatusCode::METHOD_NOT_ALLOWED),
+                },
+                path if is_oauth(path) => self.oauth(request).await,
                 "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
                 "/readyz" => match self.engine.ready() {
                     Ok(()) => text(StatusCode::OK, "ready\n".to_owned()),
@@ -132,9 +144,9 @@ impl Gateway {
             return problem(turned.status, &turned.refusal);
         }
         let (parts, body) = request.into_parts();
-        let credential = credential(&parts.headers);
+        let credential = self.credential(&parts);
         let place = Place { connector, headers: &parts.headers, credential: &credential };
-        match parts.method {
+        let response = match parts.method {
             Method::POST => match self.guard.read(&parts.headers, body).await {
                 Ok(body) => self.post(place, &body).await,
                 Err(turned) => problem(turned.status, &turned.refusal),
@@ -142,12 +154,13 @@ impl Gateway {
             Method::GET => self.listen(&place).await,
             Method::DELETE => self.close(&place).await,
             _ => empty(StatusCode::METHOD_NOT_ALLOWED),
-        }
+        };
+        self.challenged(connector, response)
     }
 
     /// A session's stream of its own.
     async fn listen(self: &Arc<Self>, place: &Place<'_>) -> Response<Body> {
-        let caller = match self.engine.authenticate(place.credential) {
+        let caller = match self.engine.authenticate_at(place.credential, place.connector) {
             Ok(caller) => caller,
             Err(refusal) => return unauthenticated(None, &refusal, None),
         };
@@ -163,9 +176,10 @@ impl Gateway {
             kind: PassageKind::Listen(last.map(str::to_owned)),
         };
         let (relay, mut frames) = mpsc::channel::<RelayFrame>(limits::RELAY_FRAMES);
-        let gateway = self.clone();
+        let (gateway, listener) = (self.clone(), caller.clone());
         let link = Link::Session(session.upstream);
-        let mut task = tokio::spawn(async move { gateway.engine.pass(&caller, passage, link, relay).await });
+        let mut task =
+            tokio::spawn(async move { gateway.engine.pass(&listener, passage, link, relay).await });
         let first = tokio::select! {
             biased;
             frame = frames.recv() => frame,
@@ -180,21 +194,30 @@ impl Gateway {
         };
         let resumes = last.is_some();
         let (events, response) = stream::open();
+        let gateway = self.clone();
         tokio::spawn(async move {
-            if let Some(first) = first
-                && events.frame(&first).await.is_err()
-            {
-                return;
-            }
-            // A client that goes away is no failure; what it misses is in the receipts.
-            let late = resumes.then_some(&session.late);
-            let _ = listen(&events, &mut frames, late).await;
+            let last_word = events.last_word();
+            let cut = async {
+                let refusal = gateway.engine.ended(&caller, &session.connector, None).await;
+                last_word.say(&reply::refusal_of_method(None, &refusal, None)).await;
+            };
+            let heard = async {
+                if let Some(first) = first
+                    && events.frame(&first).await.is_err()
+                {
+                    return;
+                }
+                // A client that goes away is no failure; what it misses is in the receipts.
+                let late = resumes.then_some(&session.late);
+                let _ = listen(&events, &mut frames, late).await;
+            };
+            tokio::select! { biased; () = cut => {}, () = heard => {} }
         });
         response
     }
 
     async fn close(&self, place: &Place<'_>) -> Response<Body> {
-        let caller = match self.engine.authenticate(place.credential) {
+        let caller = match self.engine.authenticate_at(place.credential, place.connector) {
             Ok(caller) => caller,
             Err(refusal) => return unauthenticated(None, &refusal, None),
         };
@@ -207,6 +230,35 @@ impl Gateway {
             }
             None => empty(StatusCode::NOT_FOUND),
         }
+    }
+}
+
+impl Gateway {
+    /// Ends the sessions whose instance or connector was stopped, revoked or has expired: here at once, at the upstream
+    /// as soon as the calls in them have ended, so that their outcomes are known.
+    async fn end_sessions(self: Arc<Self>) {
+        let mut endings = self.engine.endings();
+        loop {
+            endings.borrow_and_update();
+            let stands =
+                |session: &Session| self.engine.stands(session.instance, &session.connector, None).is_ok();
+            for session in self.sessions.take_fallen(stands) {
+                tokio::spawn(self.clone().end(session));
+            }
+            // A timeout is a look at the clock.
+            let _woken = tokio::time::timeout(LOOK_AT_SESSIONS, endings.changed()).await;
+        }
+    }
+
+    async fn end(self: Arc<Self>, session: Arc<Session>) {
+        let over = async {
+            while !session.calls.are_over() {
+                tokio::time::sleep(LOOK_AT_CALLS).await;
+            }
+        };
+        // A tool that never answers is not waited for longer than any call is.
+        let _patience = tokio::time::timeout(limits::TOOL_DEADLINE, over).await;
+        self.engine.ports().connectors.close(&session.connector, session.upstream).await;
     }
 }
 
@@ -234,19 +286,6 @@ async fn listen(
         }
     }
     Ok(())
-}
-
-/// The bearer token (RFC 6750 section 2.1). Two `Authorization` headers are none.
-fn credential(headers: &http::HeaderMap) -> Credential {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return Credential::Absent };
-    let Some((scheme, token)) = value.to_str().ok().and_then(|value| value.split_once(' ')) else {
-        return Credential::Absent;
-    };
-    match scheme.eq_ignore_ascii_case("bearer") {
-        true => Credential::Bearer(token.trim().into()),
-        false => Credential::Absent,
-    }
 }
 
 fn text(status: StatusCode, text: String) -> Response<Body> {

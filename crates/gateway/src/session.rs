@@ -48,6 +48,11 @@ impl Calls {
         calls.insert(id.clone(), relay.downgrade());
     }
 
+    /// Whether no call is under way.
+    pub(crate) fn are_over(&self) -> bool {
+        self.0.lock().values().all(|relay| relay.strong_count() == 0)
+    }
+
     /// The relay of a call that has not ended.
     pub(crate) fn relay_of(&self, id: &Id) -> Option<Relay> {
         self.0.lock().get(id)?.upgrade()
@@ -130,6 +135,19 @@ impl Sessions {
     /// Forgets a session.
     pub(crate) fn close(&self, id: &str) {
         self.open.write().remove(id);
+    }
+
+    /// Takes out the sessions that do not stand any more.
+    pub(crate) fn take_fallen(&self, stands: impl Fn(&Session) -> bool) -> Vec<Arc<Session>> {
+        let fallen: Vec<String> = {
+            let open = self.open.read();
+            open.iter().filter(|(_, session)| !stands(session)).map(|(id, _)| id.clone()).collect()
+        };
+        if fallen.is_empty() {
+            return Vec::new();
+        }
+        let mut open = self.open.write();
+        fallen.iter().filter_map(|id| open.remove(id)).collect()
     }
 
     /// How many are open.

@@ -16,6 +16,9 @@ const WAITING: usize = 64;
 /// A comment is sent when nothing else was, so that middle boxes keep the stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// How long the last word waits for a client that reads slowly.
+const LAST_WORD: Duration = Duration::from_millis(500);
+
 /// The sending end of a client's stream.
 #[derive(Debug)]
 pub(crate) struct Events(mpsc::Sender<Bytes>);
@@ -35,7 +38,26 @@ pub(crate) fn open() -> (Events, Response<Body>) {
     (Events(sender), response)
 }
 
+/// The right to end a stream with a message, whoever else sends to it. It does not keep the stream open.
+#[derive(Debug)]
+pub(crate) struct LastWord(mpsc::WeakSender<Bytes>);
+
+impl LastWord {
+    /// Sends the message after what already waits.
+    pub(crate) async fn say(self, message: &Bytes) {
+        let Some(sender) = self.0.upgrade() else { return };
+        let event = sse::message(&String::from_utf8_lossy(message), None);
+        // A client that does not read misses the reason, not the end.
+        let _said = tokio::time::timeout(LAST_WORD, sender.send(event)).await;
+    }
+}
+
 impl Events {
+    /// The last word of this stream.
+    pub(crate) fn last_word(&self) -> LastWord {
+        LastWord(self.0.downgrade())
+    }
+
     /// Sends a tool's frame on.
     pub(crate) async fn frame(&self, frame: &RelayFrame) -> Result<(), Gone> {
         if let Some(wait) = frame.retry_ms {

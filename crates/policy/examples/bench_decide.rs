@@ -276,6 +276,8 @@ fn caller(number: usize) -> Outcome<Caller> {
         groups: vec!["crm-agents".parse()?],
         registered: now,
         status: AgentStatus::Active,
+        charter: placet_domain::Charter::default(),
+        life: placet_domain::Life::default(),
     };
     let instance = Instance {
         id: InstanceId::new(now, [7; 10]),
@@ -285,6 +287,7 @@ fn caller(number: usize) -> Outcome<Caller> {
         started: now,
         expires: now,
         revoked: None,
+        parent: None,
     };
     let (request, entities) = stock_request(&name, &tool)?;
     Ok(Caller {

@@ -4,6 +4,7 @@
 mod approve;
 mod binding;
 mod config;
+mod control;
 mod decide;
 mod entities;
 mod evaluate;
@@ -31,5 +32,6 @@ pub use config::{
     AttributeType, ConnectorModel, FactType, PolicyConfig, PolicySource, Resolver, ResourceBinding,
     UnknownType,
 };
+pub use control::{ControlAction, ControlGroup, ControlPolicy, Role, Thing, ThingKind, UnknownRole};
 pub use finding::{Finding, LoadErrors};
 pub use snapshot::Snapshot;

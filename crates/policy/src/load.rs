@@ -28,6 +28,13 @@ pub(crate) fn load(
     config: &PolicyConfig,
     mentions: Mentions,
 ) -> Result<Snapshot, LoadErrors> {
+    on_a_stack_of_its_own(|| read_set(sources, config, mentions))
+}
+
+/// Runs a loader where its depth does not depend on the caller.
+pub(crate) fn on_a_stack_of_its_own<T: Send>(
+    load: impl FnOnce() -> Result<T, LoadErrors> + Send,
+) -> Result<T, LoadErrors> {
     let failed = |why: &str| {
         Err(LoadErrors::new(vec![Finding::of_config(
             format!("the policies could not be read: {why}"),
@@ -36,7 +43,7 @@ pub(crate) fn load(
     };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("policy-load".to_owned()).stack_size(STACK_BYTES);
-        match thread.spawn_scoped(scope, || read_set(sources, config, mentions)) {
+        match thread.spawn_scoped(scope, load) {
             Ok(running) => running.join().unwrap_or_else(|_| failed("the loader broke off")),
             Err(error) => failed(&error.to_string()),
         }
@@ -52,7 +59,7 @@ fn read_set(
     let mut model = Model::new(config, &mut findings);
     let text = model.schema();
     let schema = read_schema(&text, &mut findings);
-    let mut loader = Loader { sources: BTreeMap::new(), findings, warnings: Vec::new() };
+    let mut loader = Loader { findings, ..Loader::default() };
     let read = loader.read_all(sources);
     if let Some(schema) = schema {
         loader.validate(&read, schema);
@@ -108,10 +115,10 @@ fn read_schema(text: &str, findings: &mut Vec<Finding>) -> Option<Schema> {
 }
 
 /// A policy that passed the lint.
-struct Read {
-    rule: Rule,
+pub(crate) struct Read {
+    pub(crate) rule: Rule,
     actions: ActionConstraint,
-    policy: Policy,
+    pub(crate) policy: Policy,
 }
 
 /// Where a policy comes from.
@@ -121,14 +128,16 @@ struct Origin<'a> {
     line: usize,
 }
 
-struct Loader<'a> {
+/// Reads texts and keeps what is wrong with them.
+#[derive(Default)]
+pub(crate) struct Loader<'a> {
     sources: BTreeMap<String, Origin<'a>>,
     findings: Vec<Finding>,
     warnings: Vec<Finding>,
 }
 
 impl<'a> Loader<'a> {
-    fn read_all(&mut self, sources: &'a [PolicySource]) -> Vec<Read> {
+    pub(crate) fn read_all(&mut self, sources: &'a [PolicySource]) -> Vec<Read> {
         let mut sources: Vec<&PolicySource> = sources.iter().collect();
         sources.sort_by(|left, right| left.name.cmp(&right.name));
         for pair in sources.windows(2) {
@@ -218,7 +227,7 @@ impl<'a> Loader<'a> {
     }
 
     /// Cedar's strict validation. What can never be true is an error as well.
-    fn validate(&mut self, read: &[Read], schema: Schema) {
+    pub(crate) fn validate(&mut self, read: &[Read], schema: Schema) {
         let set = match PolicySet::from_policies(read.iter().map(|one| one.policy.clone())) {
             Ok(set) => set,
             Err(error) => {
@@ -250,6 +259,10 @@ impl<'a> Loader<'a> {
                 }
             }
         }
+    }
+
+    pub(crate) fn into_findings(self) -> Vec<Finding> {
+        self.findings
     }
 
     fn located(&self, id: &PolicyId, what: &dyn Diagnostic, help: Option<&str>) -> Finding {

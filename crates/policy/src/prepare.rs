@@ -103,7 +103,16 @@ impl Snapshot {
                 .map_err(|why| format!("mandate fact `{name}` {why}"))?;
             facts.push((name.clone(), value));
         }
-        let mut members = vec![(SmolStr::new_static("facts"), Value::record(facts, None))];
+        let mut members = vec![
+            (SmolStr::new_static("facts"), Value::record(facts, None)),
+            (SmolStr::new_static("scope"), texts(mandate.scope.iter().map(String::as_str))),
+        ];
+        if let Some(kind) = &mandate.kind {
+            members.push((SmolStr::new_static("kind"), text(kind.as_str())));
+        }
+        if let Some(purpose) = &mandate.purpose {
+            members.push((SmolStr::new_static("purpose"), text(purpose)));
+        }
         if let Some(task) = &mandate.task {
             members.push((SmolStr::new_static("task"), text(task)));
         }

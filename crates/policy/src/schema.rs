@@ -71,7 +71,10 @@ impl Model {
 
     fn mandate(&self) -> String {
         let facts = self.facts.iter().map(|(name, kind)| format!("{}?: {}", quoted(name), kind.as_str()));
-        format!("{{ task?: String, ticket?: String, facts: {} }}", braced(facts))
+        format!(
+            "{{ task?: String, ticket?: String, kind?: String, purpose?: String, scope: Set<String>, facts: {} }}",
+            braced(facts)
+        )
     }
 
     fn action_text(&self, text: &mut String, action: &Action, mandate: &str) {

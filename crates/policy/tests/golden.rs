@@ -122,6 +122,8 @@ fn request(
         groups: persona.groups.iter().map(|group| group.parse().unwrap()).collect(),
         registered: now(),
         status: AgentStatus::Active,
+        charter: placet_domain::Charter::default(),
+        life: placet_domain::Life::default(),
     };
     let instance = Instance {
         id: InstanceId::new(now(), [7; 10]),
@@ -135,6 +137,7 @@ fn request(
         started: now(),
         expires: now(),
         revoked: None,
+        parent: None,
     };
     let (connector, name) = operation.split_once('.').unwrap();
     let method = Operation::METHODS.into_iter().find(|method| method.method() == name);

@@ -1,9 +1,13 @@
 //! The relational half of the store on SQLite: one file, one process, one writer connection.
 //! Tables are in `migrations/sqlite/`; one noun a file below.
 
+mod accounts;
 mod approvals;
+mod credentials;
 mod database;
 mod document;
+mod halts;
+mod life;
 mod mandates;
 mod marks;
 mod pins;
@@ -12,11 +16,14 @@ mod row;
 
 use std::{path::Path, sync::Arc};
 
-use placet_engine::ports::{Approvals, Mandates, Pins, Registry, StoreError};
+use placet_engine::ports::{Accounts, Approvals, Credentials, Halts, Mandates, Pins, Registry, StoreError};
 
+use accounts::SqliteAccounts;
 use approvals::SqliteApprovals;
+use credentials::SqliteCredentials;
 use database::Database;
 pub use database::OpenError;
+use halts::SqliteHalts;
 use mandates::SqliteMandates;
 use pins::SqlitePins;
 use registry::SqliteRegistry;
@@ -29,8 +36,11 @@ pub struct SqliteStore {
     database: Database,
     registry: Arc<SqliteRegistry>,
     mandates: Arc<SqliteMandates>,
+    credentials: Arc<SqliteCredentials>,
+    halts: Arc<SqliteHalts>,
     pins: Arc<SqlitePins>,
     approvals: Arc<SqliteApprovals>,
+    accounts: Arc<SqliteAccounts>,
 }
 
 impl SqliteStore {
@@ -43,8 +53,11 @@ impl SqliteStore {
         Ok(Self {
             registry: Arc::new(SqliteRegistry::load(database.clone()).await?),
             mandates: Arc::new(SqliteMandates::load(database.clone()).await?),
+            credentials: Arc::new(SqliteCredentials::load(database.clone()).await?),
+            halts: Arc::new(SqliteHalts::load(database.clone()).await?),
             pins: Arc::new(SqlitePins::new(database.clone())),
             approvals: Arc::new(SqliteApprovals::new(database.clone())),
+            accounts: Arc::new(SqliteAccounts::new(database.clone())),
             database,
         })
     }
@@ -61,6 +74,18 @@ impl SqliteStore {
         self.mandates.clone()
     }
 
+    /// How agents prove themselves.
+    #[must_use]
+    pub fn credentials(&self) -> Arc<dyn Credentials> {
+        self.credentials.clone()
+    }
+
+    /// What people have stopped.
+    #[must_use]
+    pub fn halts(&self) -> Arc<dyn Halts> {
+        self.halts.clone()
+    }
+
     /// Accepted tool definitions.
     #[must_use]
     pub fn pins(&self) -> Arc<dyn Pins> {
@@ -71,6 +96,12 @@ impl SqliteStore {
     #[must_use]
     pub fn approvals(&self) -> Arc<dyn Approvals> {
         self.approvals.clone()
+    }
+
+    /// People who sign in, and their keys.
+    #[must_use]
+    pub fn accounts(&self) -> Arc<dyn Accounts> {
+        self.accounts.clone()
     }
 
     /// The value of a named mark, for example up to which leaf the ledger is settled.

@@ -2,8 +2,14 @@
 //! The tests are functions of a [`storage::Backend`]; an implementation is one module at the end of this file.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this file is tests")]
 
+#[path = "conformance/accounts.rs"]
+mod accounts;
 #[path = "conformance/approvals.rs"]
 mod approvals;
+#[path = "conformance/credentials.rs"]
+mod credentials;
+#[path = "conformance/halts.rs"]
+mod halts;
 #[path = "conformance/mandates.rs"]
 mod mandates;
 #[path = "conformance/pins.rs"]
@@ -19,11 +25,33 @@ mod storage;
 macro_rules! conforms {
     ($backend:expr) => {
         conforms! { $backend;
+            accounts:
+                a_key_is_found_by_its_kind_and_digest_alone,
+                an_account_reads_back_after_a_restart_as_it_was_kept,
+                an_ended_key_is_not_taken,
+                keys_end_one_by_one_by_person_and_by_time,
+                of_sixty_four_who_take_a_key_one_gets_it,
+                with_an_account_its_keys_are_removed;
+            credentials:
+                a_code_is_good_until_it_ends_and_for_itself_alone,
+                a_removed_credential_is_seen_by_no_later_read,
+                a_restart_keeps_credentials_and_codes,
+                credentials_are_found_at_once_and_oldest_first,
+                of_sixty_four_racing_uses_of_a_code_one_wins;
             registry:
                 agents_are_listed_by_name,
+                an_unregistered_agent_is_not_changed,
+                a_change_is_seen_by_every_later_read,
                 a_name_is_taken_once,
                 a_registered_agent_is_found_at_once,
+                a_restart_keeps_changes,
                 a_restart_keeps_every_agent;
+            halts:
+                a_halt_is_seen_by_every_later_read,
+                a_halt_replaces_the_one_of_its_target,
+                a_lifted_halt_is_gone_and_lifting_nothing_is_false,
+                a_restart_keeps_halts_and_lifts,
+                nothing_is_stopped_at_first;
             mandates:
                 an_id_is_started_once,
                 a_restart_keeps_mandates_and_revocations,
@@ -75,7 +103,10 @@ mod memory {
     use std::sync::Arc;
 
     use async_trait::async_trait;
-    use placet_testkit::{MemoryApprovals, MemoryMandates, MemoryPins, MemoryRegistry};
+    use placet_testkit::{
+        MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryHalts, MemoryMandates, MemoryPins,
+        MemoryRegistry,
+    };
 
     use crate::storage::{Backend, Storage};
 
@@ -86,8 +117,11 @@ mod memory {
     struct Memory {
         registry: Arc<MemoryRegistry>,
         mandates: Arc<MemoryMandates>,
+        credentials: Arc<MemoryCredentials>,
+        halts: Arc<MemoryHalts>,
         pins: Arc<MemoryPins>,
         approvals: Arc<MemoryApprovals>,
+        accounts: Arc<MemoryAccounts>,
     }
 
     #[async_trait]
@@ -96,8 +130,11 @@ mod memory {
             Storage {
                 registry: self.registry.clone(),
                 mandates: self.mandates.clone(),
+                credentials: self.credentials.clone(),
+                halts: self.halts.clone(),
                 pins: self.pins.clone(),
                 approvals: self.approvals.clone(),
+                accounts: self.accounts.clone(),
             }
         }
     }
@@ -128,8 +165,11 @@ mod sqlite {
             Storage {
                 registry: store.registry(),
                 mandates: store.mandates(),
+                credentials: store.credentials(),
+                halts: store.halts(),
                 pins: store.pins(),
                 approvals: store.approvals(),
+                accounts: store.accounts(),
             }
         }
     }

@@ -3,7 +3,9 @@
 
 use std::{future::Future, pin::pin, task::Poll, time::Duration};
 
-use placet_domain::{Agent, AgentStatus, Instance, InstanceId, Mandate, Tier, Timestamp};
+use placet_domain::{
+    Agent, AgentStatus, Cause, Charter, Instance, InstanceId, Life, Mandate, Stage, Tier, Timestamp,
+};
 use placet_store::SqliteStore;
 use sqlx::{Connection, SqliteConnection};
 
@@ -20,6 +22,8 @@ fn agent() -> Agent {
         groups: vec![],
         registered: hour(0),
         status: AgentStatus::Active,
+        charter: Charter::default(),
+        life: Life::default(),
     }
 }
 
@@ -32,6 +36,7 @@ fn started(at: i64) -> Instance {
         started: hour(at),
         expires: hour(at + 1),
         revoked: None,
+        parent: None,
     }
 }
 
@@ -116,11 +121,35 @@ async fn a_row_that_cannot_be_read_stops_the_start() {
     SqliteStore::open(&path).await.unwrap().close().await;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    sqlx::raw_sql("INSERT INTO agents VALUES ('not a name', 'ana', '', 1, '[]', 0, 'active')")
+    sqlx::raw_sql("INSERT INTO agents VALUES ('not a name', 'ana', '', 1, '[]', 0, 'active', '{}', '{}')")
         .execute(&mut connection)
         .await
         .unwrap();
     connection.close().await.unwrap();
     let refused = SqliteStore::open(&path).await.unwrap_err();
     assert_eq!(refused.to_string(), "cannot read the stored agents");
+}
+
+#[tokio::test]
+async fn agents_of_the_first_format_run_on_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("placet.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    for script in [
+        include_str!("../migrations/sqlite/0001_first.sql"),
+        "PRAGMA application_id = 1886151540; PRAGMA user_version = 1;",
+        "INSERT INTO agents VALUES ('billing', 'ana', 'p', 2, '[\"crm\"]', 7, 'active');",
+        "INSERT INTO agents VALUES ('scout', 'ana', 'p', 1, '[]', 7, 'revoked');",
+    ] {
+        sqlx::raw_sql(script).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let agents = store.registry().agents();
+    let then = Timestamp::from_micros(7);
+    assert_eq!(agents[0].life, Life::begun(Stage::Active, then));
+    assert_eq!((agents[0].status, &agents[0].charter), (AgentStatus::Active, &Charter::default()));
+    assert_eq!(agents[1].life, Life::begun(Stage::Suspended(Cause::Operator), then));
+    assert_eq!(agents[1].status, AgentStatus::Revoked);
 }

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use placet_domain::{AgentName, Instance, Json, Mandate, Operation, Tier, ToolCall, limits};
+use placet_domain::{
+    AgentName, Charter, Instance, InstanceId, Json, Mandate, Operation, Tier, ToolCall, limits,
+};
 use placet_engine::{Attempt, Credential, Engine, Registration, Reply, StartRequest, ports::Link};
 use tokio::sync::mpsc;
 
@@ -15,6 +17,7 @@ pub struct Run {
     pub(crate) groups: Vec<String>,
     pub(crate) mandate: Mandate,
     pub(crate) life: Duration,
+    pub(crate) parent: Option<InstanceId>,
 }
 
 /// A running instance and its credential.
@@ -56,6 +59,13 @@ impl Run {
         self
     }
 
+    /// Is limited to these tokens of a scope.
+    #[must_use]
+    pub fn scope(mut self, tokens: &[&str]) -> Self {
+        self.mandate.scope = tokens.iter().map(|&token| token.to_owned()).collect();
+        self
+    }
+
     /// States a mandate fact.
     #[must_use]
     pub fn fact(mut self, name: &str, value: impl Into<Json>) -> Self {
@@ -70,12 +80,19 @@ impl Run {
         self
     }
 
+    /// Is started by another run.
+    #[must_use]
+    pub fn child_of(mut self, parent: &Actor) -> Self {
+        self.parent = Some(parent.instance.id);
+        self
+    }
+
     /// Registers the agent if it is new, and starts the run; both by `ana`.
     ///
     /// # Panics
     /// If the engine refuses; tests of refusals call the engine itself.
     pub async fn start(self) -> Actor {
-        let Self { engine, agent, tier, groups, mandate, life } = self;
+        let Self { engine, agent, tier, groups, mandate, life, parent } = self;
         if engine.ports().registry.agent(&agent).is_none() {
             let registration = Registration {
                 name: agent.clone(),
@@ -83,10 +100,11 @@ impl Run {
                 purpose: "to be tested".to_owned(),
                 tier,
                 groups: groups.iter().map(|group| group.parse().unwrap()).collect(),
+                charter: Charter::default(),
             };
             engine.register(registration, &OWNER.parse().unwrap()).await.expect("the agent is registered");
         }
-        let request = StartRequest { agent, mandate, life, by: OWNER.parse().unwrap() };
+        let request = StartRequest { agent, mandate, life, by: OWNER.parse().unwrap(), parent };
         let started = engine.start(request).await.expect("the instance is started");
         Actor { engine, instance: started.instance, token: started.token }
     }

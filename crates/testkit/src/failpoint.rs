@@ -28,6 +28,18 @@ pub enum PortOperation {
     ConnectorsPerform,
     /// `Connectors::tools`.
     ConnectorsTools,
+    /// `Credentials::add`.
+    CredentialsAdd,
+    /// `Credentials::open_enrolment`.
+    CredentialsOpenEnrolment,
+    /// `Credentials::redeem`.
+    CredentialsRedeem,
+    /// `Credentials::remove`.
+    CredentialsRemove,
+    /// `Halts::lift`.
+    HaltsLift,
+    /// `Halts::put`.
+    HaltsPut,
     /// `Ledger::append`; `Ledger::health` follows it.
     LedgerAppend,
     /// `Ledger::scan`.
@@ -42,11 +54,13 @@ pub enum PortOperation {
     PinsPinned,
     /// `Registry::register`.
     RegistryRegister,
+    /// `Registry::update`.
+    RegistryUpdate,
 }
 
 impl PortOperation {
     /// Every one, for tests that fail each in turn.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 24] = [
         Self::ApprovalsAll,
         Self::ApprovalsAnswer,
         Self::ApprovalsApproval,
@@ -57,6 +71,12 @@ impl PortOperation {
         Self::ConnectorsPass,
         Self::ConnectorsPerform,
         Self::ConnectorsTools,
+        Self::CredentialsAdd,
+        Self::CredentialsOpenEnrolment,
+        Self::CredentialsRedeem,
+        Self::CredentialsRemove,
+        Self::HaltsLift,
+        Self::HaltsPut,
         Self::LedgerAppend,
         Self::LedgerScan,
         Self::MandatesRevoke,
@@ -64,6 +84,7 @@ impl PortOperation {
         Self::PinsPin,
         Self::PinsPinned,
         Self::RegistryRegister,
+        Self::RegistryUpdate,
     ];
 }
 

@@ -14,7 +14,9 @@ mod entropy;
 mod failpoint;
 mod memory;
 mod people;
+mod providers;
 mod reply;
+mod signer;
 mod world;
 
 pub use actor::{Actor, Run};
@@ -22,7 +24,12 @@ pub use clock::FakeClock;
 pub use connectors::{FakeConnectors, Sent};
 pub use entropy::SeededEntropy;
 pub use failpoint::{Failpoints, Failure, PortOperation};
-pub use memory::{MemoryApprovals, MemoryLedger, MemoryMandates, MemoryPins, MemoryRegistry};
+pub use memory::{
+    MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryHalts, MemoryLedger, MemoryMandates,
+    MemoryPins, MemoryRegistry,
+};
 pub use people::{FakeNotifier, FakePeople};
+pub use providers::FakeProviders;
 pub use reply::{refusal, result, ticket};
+pub use signer::Signer;
 pub use world::{World, WorldBuilder};

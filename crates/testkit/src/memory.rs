@@ -1,12 +1,18 @@
 //! The storage ports and the ledger in memory. Opening nothing, keeping everything until dropped.
 
+mod accounts;
 mod approvals;
+mod credentials;
+mod halts;
 mod ledger;
 mod mandates;
 mod pins;
 mod registry;
 
+pub use accounts::MemoryAccounts;
 pub use approvals::MemoryApprovals;
+pub use credentials::MemoryCredentials;
+pub use halts::MemoryHalts;
 pub use ledger::MemoryLedger;
 pub use mandates::MemoryMandates;
 pub use pins::MemoryPins;

@@ -4,7 +4,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
 use placet_domain::{Approval, Person, PersonName};
-use placet_engine::ports::{Notifier, People};
+use placet_engine::{
+    LifeNotice,
+    ports::{Notifier, People},
+};
+use placet_identity::EventPrincipal;
 
 /// A directory that tests write.
 #[derive(Debug, Default)]
@@ -17,28 +21,60 @@ impl FakePeople {
         let groups = groups.iter().map(|group| group.parse().unwrap()).collect();
         self.0.lock().insert(name.clone(), Arc::new(Person { name, groups }));
     }
+
+    /// Takes a person out: they have left.
+    pub fn leave(&self, name: &str) {
+        self.0.lock().remove(&name.parse::<PersonName>().unwrap());
+    }
 }
 
 impl People for FakePeople {
     fn person(&self, name: &PersonName) -> Option<Arc<Person>> {
         self.0.lock().get(name).cloned()
     }
+
+    /// Everybody is known by an address at `example.com`.
+    fn known_as(&self, principal: &EventPrincipal) -> Option<PersonName> {
+        match principal {
+            EventPrincipal::Email(address) => address.strip_suffix("@example.com")?.parse().ok(),
+            EventPrincipal::IssuerSubject { .. } | EventPrincipal::Opaque(_) => None,
+        }
+    }
+
+    fn everybody(&self) -> Vec<Arc<Person>> {
+        let mut all: Vec<_> = self.0.lock().values().cloned().collect();
+        all.sort_by(|left, right| left.name.cmp(&right.name));
+        all
+    }
 }
 
-/// Remembers which questions people were told of.
+/// Remembers what people were told of.
 #[derive(Debug, Default)]
-pub struct FakeNotifier(Mutex<Vec<Approval>>);
+pub struct FakeNotifier {
+    asked: Mutex<Vec<Approval>>,
+    life: Mutex<Vec<LifeNotice>>,
+}
 
 impl FakeNotifier {
     /// The questions, in order.
     #[must_use]
     pub fn told(&self) -> Vec<Approval> {
-        self.0.lock().clone()
+        self.asked.lock().clone()
+    }
+
+    /// The notices about agents, in order.
+    #[must_use]
+    pub fn notices(&self) -> Vec<LifeNotice> {
+        self.life.lock().clone()
     }
 }
 
 impl Notifier for FakeNotifier {
     fn asked(&self, approval: &Approval) {
-        self.0.lock().push(approval.clone());
+        self.asked.lock().push(approval.clone());
+    }
+
+    fn life(&self, notice: &LifeNotice) {
+        self.life.lock().push(notice.clone());
     }
 }

@@ -5,13 +5,16 @@ use std::{collections::BTreeMap, sync::Arc};
 use placet_domain::{
     AgentName, Approval, ApprovalId, Json, Mandate, Object, Tier, Timestamp, ToolDefinition, limits,
 };
-use placet_engine::{AnswerError, AnswerRequest, Engine, EngineConfig, Ports};
-use placet_identity::{Deployment, TokenKey};
+use placet_engine::{
+    AnswerError, AnswerRequest, DpopRule, Engine, EngineConfig, Ports, RegistryRules, TrustedIssuer,
+};
+use placet_identity::{Deployment, KeySet, TokenKey};
 use placet_policy::{ConnectorModel, FactType, PolicyConfig, PolicySource, ResourceBinding};
 
 use crate::{
-    Failpoints, FakeClock, FakeConnectors, FakeNotifier, FakePeople, MemoryApprovals, MemoryLedger,
-    MemoryMandates, MemoryPins, MemoryRegistry, Run, SeededEntropy, Sent, actor::OWNER,
+    Failpoints, FakeClock, FakeConnectors, FakeNotifier, FakePeople, FakeProviders, MemoryApprovals,
+    MemoryCredentials, MemoryHalts, MemoryLedger, MemoryMandates, MemoryPins, MemoryRegistry, Run,
+    SeededEntropy, Sent, actor::OWNER,
 };
 
 /// An engine and everything around it.
@@ -31,10 +34,21 @@ pub struct World {
     pub connectors: Arc<FakeConnectors>,
     /// The directory.
     pub people: Arc<FakePeople>,
+    /// What issuers publish.
+    pub providers: Arc<FakeProviders>,
     /// Whom questions were brought to.
     pub notifier: Arc<FakeNotifier>,
     policy: PolicyConfig,
     policies: Vec<PolicySource>,
+    registry: RegistryRules,
+    trust: Trust,
+}
+
+/// What the operator believes and asks for.
+#[derive(Debug, Clone, Default)]
+struct Trust {
+    issuers: Vec<TrustedIssuer>,
+    dpop: DpopRule,
 }
 
 /// A world that is being put together. It has one person, `ana`, in no group.
@@ -45,6 +59,8 @@ pub struct WorldBuilder {
     failpoints: Arc<Failpoints>,
     policy: PolicyConfig,
     policies: Vec<PolicySource>,
+    registry: RegistryRules,
+    trust: Trust,
 }
 
 impl World {
@@ -61,6 +77,8 @@ impl World {
             failpoints,
             policy: PolicyConfig::default(),
             policies: Vec::new(),
+            registry: RegistryRules::without_approvers(),
+            trust: Trust::default(),
         }
     }
 
@@ -72,7 +90,15 @@ impl World {
     pub fn agent(&self, name: &str) -> Run {
         let agent: AgentName = name.parse().unwrap();
         let (mandate, life) = (Mandate::default(), limits::INSTANCE_LIFE_DEFAULT);
-        Run { engine: self.engine.clone(), agent, tier: Tier::Two, groups: vec![], mandate, life }
+        Run {
+            engine: self.engine.clone(),
+            agent,
+            tier: Tier::Two,
+            groups: vec![],
+            mandate,
+            life,
+            parent: None,
+        }
     }
 
     /// A person approves.
@@ -96,8 +122,8 @@ impl World {
         self.engine.answer(AnswerRequest { id, approve, by: by.parse().unwrap(), rationale }).await
     }
 
-    /// Receipts of a kind, in order: `decision`, `outcome`, `approval`, `agent`, `instance`, `revocation`, `policy`,
-    /// `pin`.
+    /// Receipts of a kind, in order: `decision`, `outcome`, `approval`, `agent`, `instance`, `revocation`, `halt`,
+    /// `policy`, `pin`.
     #[must_use]
     pub fn receipts(&self, kind: &str) -> Vec<Json> {
         let is = |receipt: &Json| receipt.member("kind").and_then(Json::as_str) == Some(kind);
@@ -115,7 +141,7 @@ impl World {
     /// # Panics
     /// If it does not start.
     pub async fn restart(&mut self) {
-        self.engine = start(&self.ports, &self.policy, &self.policies).await;
+        self.engine = start(&self.ports, &self.policy, &self.policies, &self.registry, &self.trust).await;
     }
 }
 
@@ -159,6 +185,27 @@ impl WorldBuilder {
         self
     }
 
+    /// Asks approvers about agents, instead of nobody.
+    #[must_use]
+    pub fn registry(mut self, rules: RegistryRules) -> Self {
+        self.registry = rules;
+        self
+    }
+
+    /// Trusts an issuer.
+    #[must_use]
+    pub fn issuer(mut self, issuer: TrustedIssuer) -> Self {
+        self.trust.issuers.push(issuer);
+        self
+    }
+
+    /// Asks for proofs of possession.
+    #[must_use]
+    pub fn dpop(mut self, rule: DpopRule) -> Self {
+        self.trust.dpop = rule;
+        self
+    }
+
     /// Adds policies.
     #[must_use]
     pub fn policies(mut self, text: &str) -> Self {
@@ -172,25 +219,43 @@ impl WorldBuilder {
     /// # Panics
     /// If a policy does not load; the message is the finding.
     pub async fn open(self) -> World {
-        let Self { people, connectors, failpoints, policy, policies } = self;
+        let Self { people, connectors, failpoints, policy, policies, registry, trust } = self;
         let (people, connectors, notifier) =
             (Arc::new(people), Arc::new(connectors), Arc::<FakeNotifier>::default());
         let clock = Arc::new(FakeClock::at(EVENING));
         let ledger = Arc::new(MemoryLedger::new(failpoints.clone()));
+        let providers = Arc::<FakeProviders>::default();
         let ports = Ports {
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
             people: people.clone(),
             registry: Arc::new(MemoryRegistry::new(failpoints.clone())),
             mandates: Arc::new(MemoryMandates::new(failpoints.clone())),
+            credentials: Arc::new(MemoryCredentials::new(failpoints.clone())),
+            providers: providers.clone(),
+            halts: Arc::new(MemoryHalts::new(failpoints.clone())),
             pins: Arc::new(MemoryPins::new(failpoints.clone())),
             approvals: Arc::new(MemoryApprovals::new(failpoints.clone())),
             ledger: ledger.clone(),
             connectors: connectors.clone(),
             notifier: notifier.clone(),
         };
-        let engine = start(&ports, &policy, &policies).await;
-        World { engine, ports, clock, failpoints, ledger, connectors, people, notifier, policy, policies }
+        let engine = start(&ports, &policy, &policies, &registry, &trust).await;
+        World {
+            engine,
+            ports,
+            clock,
+            failpoints,
+            ledger,
+            connectors,
+            people,
+            providers,
+            notifier,
+            policy,
+            policies,
+            registry,
+            trust,
+        }
     }
 
     fn connector(&mut self, name: &str) -> &mut ConnectorModel {
@@ -204,15 +269,25 @@ impl WorldBuilder {
     }
 }
 
-async fn start(ports: &Ports, policy: &PolicyConfig, policies: &[PolicySource]) -> Arc<Engine> {
+async fn start(
+    ports: &Ports,
+    policy: &PolicyConfig,
+    policies: &[PolicySource],
+    registry: &RegistryRules,
+    trust: &Trust,
+) -> Arc<Engine> {
     let config = EngineConfig {
         deployment: Deployment {
             issuer: "https://placet.example".to_owned(),
             audience: "https://placet.example/mcp".to_owned(),
         },
-        tokens: TokenKey::from_seed(&[7; 32]).expect("a key"),
+        tokens: KeySet::new(Arc::new(TokenKey::from_seed(&[7; 32]).expect("a key"))),
+        transmitters: Vec::new(),
+        issuers: trust.issuers.clone(),
+        dpop: trust.dpop,
         policy: policy.clone(),
         approval_use: limits::APPROVAL_USE,
+        registry: registry.clone(),
     };
     let engine = Arc::new(Engine::new(config, ports.clone()));
     engine.load_pins().await.expect("pins are read");

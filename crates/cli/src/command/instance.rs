@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use clap::Subcommand;
-use placet_domain::{AgentName, InstanceId, Json, Object, PersonName};
+use placet_domain::{AgentName, InstanceId, Json, Object, PersonName, TaskName};
 
 use crate::{
     context::Context,
@@ -31,6 +31,15 @@ pub(crate) enum Verb {
         /// The person it acts for
         #[arg(long, value_name = "PERSON")]
         on_behalf_of: Option<PersonName>,
+        /// The kind of task, of those that the agent declares: it narrows the scope and says what must be given
+        #[arg(long, value_name = "KIND")]
+        kind: Option<TaskName>,
+        /// Why the task is done
+        #[arg(long, value_name = "TEXT")]
+        purpose: Option<String>,
+        /// What the run is limited to: `crm`, `crm.get_deal`, `crm.get_deal:Deal/D-1`; may be given again
+        #[arg(long, value_name = "SCOPE")]
+        scope: Vec<String>,
         /// A context fact for policies: `name=text` or `name:=JSON`; may be given again
         #[arg(long, value_name = "FACT")]
         fact: Vec<Fact>,
@@ -46,6 +55,14 @@ pub(crate) enum Verb {
         /// Only those of this agent
         #[arg(long)]
         agent: Option<AgentName>,
+    },
+    /// End an instance because its job is done; without an id, the one whose token is in PLACET_TOKEN
+    End {
+        /// The instance
+        id: Option<InstanceId>,
+        /// The gateway, where the instance ends itself (default: where `gateway.listen` of the configuration says)
+        #[arg(long, value_name = "URL", env = "PLACET_GATEWAY")]
+        gateway: Option<String>,
     },
     /// Revoke an instance: when this returns, none of its calls is accepted any more
     Revoke {
@@ -80,6 +97,13 @@ impl FromStr for Fact {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Life(i64);
 
+impl Life {
+    /// The seconds.
+    pub(crate) fn seconds(self) -> i64 {
+        self.0
+    }
+}
+
 impl FromStr for Life {
     type Err = String;
 
@@ -97,12 +121,17 @@ impl FromStr for Life {
 
 pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
     match verb {
-        Verb::Start { agent, task, ticket, on_behalf_of, fact, ttl, token_only } => {
+        Verb::Start { agent, task, ticket, on_behalf_of, kind, purpose, scope, fact, ttl, token_only } => {
+            let scope: Vec<String> =
+                scope.iter().flat_map(|scope| scope.split_whitespace()).map(str::to_owned).collect();
             let body = Object::new()
                 .with("agent", agent.as_str())
                 .with_some("task", task)
                 .with_some("ticket", ticket)
                 .with_some("on_behalf_of", on_behalf_of.as_ref().map(PersonName::as_str))
+                .with_some("kind", kind.as_ref().map(TaskName::as_str))
+                .with_some("purpose", purpose)
+                .with("scope", scope)
                 .with("facts", facts(fact)?)
                 .with("ttl", ttl.0);
             let answer = context.client().post("/v1/instances", body).await?;
@@ -114,7 +143,8 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> 
             show_list(&answer, context);
             Ok(Exit::Ok)
         }
-        Verb::Revoke { id } => {
+        Verb::End { id: None, gateway } => super::token::end_own(gateway, context).await,
+        Verb::End { id: Some(id), .. } | Verb::Revoke { id } => {
             let answer = context.client().post(&format!("/v1/instances/{id}/revoke"), Object::new()).await?;
             match context.screen.is_json() {
                 true => context.screen.json(&answer),

@@ -17,6 +17,8 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
+pub(crate) use gateway::listening;
+
 use crate::{
     command::stdio::{conversation::Turn, gateway::Gateway, token::Token},
     context::Context,
@@ -49,7 +51,7 @@ pub(crate) async fn run(stdio: Stdio, context: &Context) -> Result<Exit, Failure
     let token = Token::of_process(stdio.token_file)?;
     let base = match stdio.gateway {
         Some(base) => base,
-        None => gateway::listening(&context.config)?,
+        None => listening(&context.config)?,
     };
     let gateway = Arc::new(Gateway::new(&base, &stdio.connector, token)?);
     carry(gateway, BufReader::new(tokio::io::stdin()), tokio::io::stdout()).await

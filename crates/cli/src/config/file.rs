@@ -3,10 +3,14 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
 use placet_domain::limits;
+use placet_engine::DpopRule;
 use placet_policy::PolicyConfig;
 use serde::Deserialize;
 
-use super::{APPROVAL_USE, Config, ConfigError, DRAIN, LISTEN, People, SEGMENT_BYTES, connector, fact_type};
+use super::{
+    APPROVAL_USE, Config, ConfigError, DRAIN, LISTEN, People, SEGMENT_BYTES, connector, control, fact_type,
+    issuer, people::PersonEntry, registry, transmitter,
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +26,17 @@ struct File {
     #[serde(default)]
     ledger: Ledger,
     #[serde(default)]
+    registry: registry::Entry,
+    #[serde(default)]
+    control: control::Entry,
+    roles: Option<BTreeMap<String, Vec<String>>>,
+    sign_in: Option<control::SignInEntry>,
+    #[serde(default)]
     person: Vec<PersonEntry>,
+    #[serde(default)]
+    issuer: Vec<issuer::Entry>,
+    #[serde(default)]
+    transmitter: Vec<transmitter::Entry>,
     #[serde(default)]
     connector: BTreeMap<String, connector::Entry>,
 }
@@ -39,6 +53,9 @@ struct Gateway {
     #[serde(default)]
     behind_proxy: bool,
     drain: Option<String>,
+    dpop: Option<String>,
+    #[serde(default)]
+    dpop_nonces: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -72,16 +89,6 @@ struct Ledger {
     segment_bytes: Option<u64>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PersonEntry {
-    name: String,
-    #[serde(default)]
-    groups: Vec<String>,
-    os_user: Option<String>,
-    os_uid: Option<u32>,
-}
-
 /// Parses and resolves the text of a `placet.toml`.
 pub(crate) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let file: File = toml::from_str(text)
@@ -89,7 +96,7 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     resolve(path, file).map_err(|(key, message)| ConfigError::Value { path: path.to_owned(), key, message })
 }
 
-type Wrong = (String, String);
+pub(super) type Wrong = (String, String);
 
 pub(super) fn wrong(key: impl Into<String>, message: impl ToString) -> Wrong {
     (key.into(), message.to_string())
@@ -116,6 +123,7 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         let kind = fact_type(&kind).map_err(|message| wrong(format!("policy.facts.{name}"), message))?;
         policy.facts.insert(name, kind);
     }
+    let control = control::resolve(&folder, file.control, file.roles, file.sign_in)?;
     let mut connectors = Vec::new();
     for (name, entry) in file.connector {
         let (model, config) = connector::resolve(&folder, &name, entry)?;
@@ -137,40 +145,19 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         policy,
         connectors,
         approval_use: duration("approvals.usable", file.approvals.usable.as_deref(), APPROVAL_USE)?,
-        people: people(file.person)?,
-    })
-}
-
-fn people(entries: Vec<PersonEntry>) -> Result<People, Wrong> {
-    let mut people = People::default();
-    for PersonEntry { name, groups, os_user, os_uid } in entries {
-        let key = format!("person `{name}`");
-        let groups = groups.iter().map(|group| group.parse().map_err(|error| wrong(&key, error)));
-        let uid = match (os_uid, os_user) {
-            (Some(_), Some(_)) => return Err(wrong(key, "give `os_user` or `os_uid`, not both")),
-            (Some(uid), None) => Some(uid),
-            (None, Some(user)) => {
-                let uid =
-                    uid_of(&user).ok_or_else(|| wrong(&key, format!("no user `{user}` on this machine")))?;
-                Some(uid)
-            }
-            (None, None) => None,
-        };
-        if uid.is_some_and(|uid| people.of_uid(uid).is_some()) {
-            return Err(wrong(key, "another person already has this operating-system user"));
-        }
-        let parsed = name.parse().map_err(|error| wrong(&key, error))?;
-        people.declare(parsed, groups.collect::<Result<_, _>>()?, uid);
-    }
-    Ok(people)
-}
-
-/// The id of a user of this machine, by `/etc/passwd`.
-fn uid_of(user: &str) -> Option<u32> {
-    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
-    passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        (fields.next()? == user).then(|| fields.nth(1)?.parse().ok()).flatten()
+        issuers: issuer::resolve(&folder, file.issuer)?,
+        dpop: DpopRule {
+            required: match file.gateway.dpop.as_deref() {
+                None | Some("optional") => false,
+                Some("required") => true,
+                Some(_) => return Err(wrong("gateway.dpop", "write `required` or `optional`")),
+            },
+            nonces: file.gateway.dpop_nonces,
+        },
+        transmitters: transmitter::resolve(&folder, file.transmitter)?,
+        people: People::resolve(&folder, file.person)?.admitting(control.admits()),
+        control,
+        registry: registry::resolve(file.registry)?,
     })
 }
 

@@ -64,9 +64,14 @@ impl Drop for Program {
 /// `placet` with these arguments, free of the environment's say.
 pub(super) fn placet(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_placet"));
-    for name in
-        ["PLACET_CONFIG", "PLACET_HOME", "PLACET_SOCKET", "PLACET_FAILPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"]
-    {
+    for name in [
+        "PLACET_CONFIG",
+        "PLACET_HOME",
+        "PLACET_SOCKET",
+        "PLACET_SERVER",
+        "PLACET_FAILPOINT",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+    ] {
         command.env_remove(name);
     }
     command.args(arguments);
@@ -190,6 +195,9 @@ origins = ["https://console.example"]
 
 [limits]
 body_bytes = 100000
+
+[registry]
+approvers = { 2 = [], 3 = [] }
 
 [[person]]
 name = "alice"

@@ -7,12 +7,13 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use placet_domain::{ApprovalId, Json, Object, ToolDefinition};
+use placet_engine::RegistryRules;
 use placet_testkit::{World, ticket};
 use tokio::{net::UnixStream, sync::oneshot};
 
 use super::*;
 use crate::{
-    ReloadFailure,
+    ReloadFailure, RotateFailure,
     routes::{ROUTES, Verb},
 };
 
@@ -38,7 +39,12 @@ struct Seen {
 
 impl Desk {
     async fn of(me: Option<&'static str>) -> Self {
+        Self::under(me, RegistryRules::without_approvers()).await
+    }
+
+    async fn under(me: Option<&'static str>, rules: RegistryRules) -> Self {
         let world = World::new()
+            .registry(rules)
             .person("bo", &["ops"])
             .person("cy", &["ops"])
             .tool(
@@ -58,8 +64,11 @@ impl Desk {
             reload: Arc::new(|_by| {
                 Box::pin(async { Err(ReloadFailure::Read("the disk is gone".to_owned())) })
             }),
+            rotate: Arc::new(|_by, _leaked| {
+                Box::pin(async { Err(RotateFailure("the disk is gone".into())) })
+            }),
         };
-        let bound = Control::new(engine, config).bind().await.unwrap();
+        let bound = Control::new(engine, config, Access::built_in(None).unwrap()).bind().await.unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(bound.serve(async { drop(stopped.await) }));
         Self { world, socket, stop: Some(stop), _home: home }
@@ -163,17 +172,40 @@ fn the_table_holds_every_route_of_the_api() {
         [
             "GET /v1/agents",
             "POST /v1/agents",
+            "GET /v1/agents/{name}",
+            "POST /v1/agents/{name}/answer",
+            "POST /v1/agents/{name}/certify",
+            "POST /v1/agents/{name}/credentials",
+            "POST /v1/agents/{name}/enrol",
+            "GET /v1/agents/{name}/history",
+            "POST /v1/agents/{name}/owner",
+            "POST /v1/agents/{name}/resume",
+            "POST /v1/agents/{name}/retire",
+            "POST /v1/agents/{name}/shrink",
+            "POST /v1/agents/{name}/suspend",
+            "POST /v1/apply",
             "GET /v1/approvals",
             "GET /v1/approvals/{id}",
             "POST /v1/approvals/{id}/answer",
             "GET /v1/connectors",
             "POST /v1/connectors/{name}/accept",
+            "GET /v1/halts",
+            "POST /v1/halts",
+            "POST /v1/halts/resume",
+            "GET /v1/credentials",
+            "POST /v1/credentials/{id}/remove",
             "GET /v1/instances",
             "POST /v1/instances",
             "POST /v1/instances/{id}/revoke",
+            "POST /v1/keys/rotate",
+            "GET /v1/people",
+            "POST /v1/people/{name}/forget",
+            "POST /v1/people/{name}/invite",
+            "POST /v1/plan",
             "GET /v1/policies",
             "POST /v1/policies/reload",
             "GET /v1/status",
+            "GET /v1/who/{id}",
         ]
     );
 }
@@ -211,6 +243,138 @@ async fn a_body_cannot_name_its_sender_or_be_read_in_two_ways() {
         assert!(seen.contains(told), "{body}: {seen}");
     }
     assert!(desk.world.receipts("agent").is_empty());
+}
+
+#[tokio::test]
+async fn a_proposed_agent_waits_for_another_person_and_says_so() {
+    let rules = RegistryRules {
+        approvers: [(placet_domain::Tier::Two, vec!["ops".parse().unwrap()])].into(),
+        ..RegistryRules::default()
+    };
+    let desk = Desk::under(Some("cy"), rules).await;
+    let body = r#"{"name":"a","owner":"bo","purpose":"p","charter":{"wants":["crm"],"backup_owner":"ana"}}"#;
+    // `cy` asks, `bo` owns: nobody in `ops` is left.
+    desk.post("/v1/agents", body).await.problem(StatusCode::BAD_REQUEST, "invalid");
+    let engine = desk.world.engine.clone();
+    let registration = placet_engine::Registration {
+        name: "a".parse().unwrap(),
+        owner: "bo".parse().unwrap(),
+        purpose: "p".to_owned(),
+        tier: placet_domain::Tier::Two,
+        groups: vec![],
+        charter: placet_domain::Charter::default(),
+    };
+    engine.register(registration, &"ana".parse().unwrap()).await.unwrap();
+    let told = desk.post("/v1/instances", r#"{"agent":"a"}"#).await.problem(StatusCode::CONFLICT, "conflict");
+    assert!(told.contains("waits for its approvers") && told.contains("`placet agent show a`"), "{told}");
+    let seen = desk.get("/v1/agents/a").await;
+    assert_eq!((seen.text("agent/stage"), seen.text("agent/proposal/open/0")), ("proposed", "ops"));
+    let seen = desk.post("/v1/agents/a/answer", r#"{"approve":true,"rationale":"seen"}"#).await;
+    assert_eq!((seen.text("agent/stage"), seen.text("agent/proposal/answers/0/by")), ("active", "cy"));
+    desk.post("/v1/agents/a/answer", r#"{"approve":true}"#).await.problem(StatusCode::CONFLICT, "conflict");
+}
+
+#[tokio::test]
+async fn an_agent_lives_through_the_api() {
+    let desk = Desk::of(Some("ana")).await;
+    desk.post("/v1/agents", r#"{"name":"a","owner":"ana","purpose":"p","charter":{"wants":["crm"]}}"#).await;
+    let seen = desk.get("/v1/agents/a").await;
+    assert_eq!(seen.at("agent/tier").as_integer(), Some(2), "suggested: the tool writes");
+    assert_eq!(seen.text("agent/evidence"), "used 0 of 1 permitted tools, it has never made a call");
+    assert_eq!((seen.text("agent/may_use/0"), seen.text("agent/page/0")), ("crm.update_deal", "ana"));
+    for (path, body, stage) in [
+        ("certify", "{}", "active"),
+        ("suspend", "{}", "suspended"),
+        ("resume", "{}", "active"),
+        ("owner", r#"{"owner":"bo"}"#, "active"),
+    ] {
+        let seen = desk.post(&format!("/v1/agents/a/{path}"), body).await;
+        assert_eq!((seen.status, seen.text("agent/stage")), (StatusCode::OK, stage), "{path}");
+    }
+    desk.post("/v1/agents/a/certify", "{}").await.problem(StatusCode::FORBIDDEN, "forbidden");
+    desk.post("/v1/agents/a/shrink", "{}").await.problem(StatusCode::FORBIDDEN, "forbidden");
+    desk.post("/v1/agents/a/resume", "{}").await.problem(StatusCode::FORBIDDEN, "forbidden");
+    desk.post("/v1/agents/a/owner", r#"{"owner":"zoe"}"#).await.problem(StatusCode::BAD_REQUEST, "invalid");
+    // Who asked for it may take it back.
+    assert_eq!(desk.post("/v1/agents/a/retire", "{}").await.text("agent/cause"), "operator");
+    desk.post("/v1/agents/a/resume", "{}").await.problem(StatusCode::FORBIDDEN, "forbidden");
+    desk.post("/v1/agents/b/suspend", "{}").await.problem(StatusCode::NOT_FOUND, "not-found");
+    let history = desk.get("/v1/agents/a/history").await;
+    assert_eq!(history.at("receipts").as_array().map(<[Json]>::len), Some(6));
+    assert_eq!(history.text("receipts/0/receipt/change"), "agent_registered");
+    desk.get("/v1/agents/b/history").await.problem(StatusCode::NOT_FOUND, "not-found");
+}
+
+#[tokio::test]
+async fn the_inventory_is_filtered_and_unknown_filters_are_refused() {
+    let desk = Desk::of(Some("ana")).await;
+    for (name, owner, tier) in [("a", "ana", 1), ("b", "bo", 2)] {
+        let body = format!(r#"{{"name":"{name}","owner":"{owner}","purpose":"p","tier":{tier}}}"#);
+        desk.post("/v1/agents", &body).await;
+    }
+    desk.world.clock.advance(std::time::Duration::from_secs(100));
+    for (query, found) in [
+        ("", 2),
+        ("?owner=bo", 1),
+        ("?tier=1", 1),
+        ("?tier=3", 0),
+        ("?stage=active", 2),
+        ("?stage=suspended", 0),
+        ("?unused_for=100", 2),
+        ("?unused_for=101", 0),
+        ("?owner=bo&tier=1", 0),
+    ] {
+        let seen = desk.get(&format!("/v1/agents{query}")).await;
+        assert_eq!(seen.at("agents").as_array().map(<[Json]>::len), Some(found), "{query}");
+    }
+    desk.get("/v1/agents?stage=alive").await.problem(StatusCode::BAD_REQUEST, "invalid");
+    desk.get("/v1/agents?color=red").await.problem(StatusCode::BAD_REQUEST, "invalid");
+}
+
+#[tokio::test]
+async fn a_plan_changes_nothing_and_applying_it_does_what_it_said() {
+    let desk = Desk::of(Some("ana")).await;
+    let wishes = |purpose: &str| {
+        format!(r#"{{"prune":false,"agents":[{{"name":"a","owner":"ana","purpose":"{purpose}","tier":1}}]}}"#)
+    };
+    let plan = desk.post("/v1/plan", &wishes("p")).await;
+    assert_eq!((plan.text("steps/0/action"), plan.text("steps/0/agent")), ("create", "a"));
+    desk.get("/v1/agents/a").await.problem(StatusCode::NOT_FOUND, "not-found");
+    assert_eq!(desk.post("/v1/apply", &wishes("p")).await.text("steps/0/action"), "create");
+    assert_eq!(desk.post("/v1/plan", &wishes("p")).await.text("steps/0/action"), "keep");
+    assert_eq!(desk.post("/v1/apply", &wishes("q")).await.text("steps/0/details/0"), "purpose: p → q");
+    assert_eq!(desk.get("/v1/agents/a").await.text("agent/purpose"), "q");
+    for (body, told) in [
+        (
+            r#"{"prune":false,"agents":[{"name":"a","owner":"ana","purpose":"p","tier":1,"charter":{"want":[]}}]}"#,
+            "`want`",
+        ),
+        (r#"{"prune":false,"agents":["a"]}"#, "not objects"),
+        (r#"{"agents":[]}"#, "`prune` is missing"),
+    ] {
+        let seen = desk.post("/v1/plan", body).await.problem(StatusCode::BAD_REQUEST, "invalid");
+        assert!(seen.contains(told), "{seen}");
+    }
+}
+
+#[tokio::test]
+async fn one_query_leads_from_a_call_to_the_people() {
+    let desk = Desk::of(Some("cy")).await;
+    let id = desk.question().await;
+    desk.post(&format!("/v1/approvals/{id}/answer"), r#"{"approve":true,"rationale":"as discussed"}"#).await;
+    let receipt = desk.world.receipts("approval").pop().unwrap();
+    let receipt = receipt.member("id").and_then(Json::as_str).unwrap().to_owned();
+    let who = desk.get(&format!("/v1/who/{receipt}")).await;
+    assert_eq!(
+        (who.text("agent"), who.text("approver"), who.text("rationale")),
+        ("sales", "cy", "as discussed")
+    );
+    assert_eq!((who.text("mandate/ticket"), who.text("mandate/on_behalf_of")), ("T-1", "bo"));
+    assert_eq!((who.text("owner"), who.text("page/0")), ("ana", "ana"));
+    assert!(who.text("stop").starts_with("placet instance revoke ins_"));
+    desk.get("/v1/who/apr_1").await.problem(StatusCode::BAD_REQUEST, "invalid");
+    let nobody = placet_domain::CallId::new(Timestamp::from_micros(0), [0; 10]);
+    desk.get(&format!("/v1/who/{nobody}")).await.problem(StatusCode::NOT_FOUND, "not-found");
 }
 
 #[tokio::test]
@@ -356,4 +520,43 @@ async fn the_status_says_who_you_are_and_the_socket_goes_with_the_server() {
     desk.get("/v1/nothing").await.problem(StatusCode::NOT_FOUND, "not-found");
     desk.send(Method::DELETE, "/v1/agents", "").await.problem(StatusCode::METHOD_NOT_ALLOWED, "method");
     desk.end().await;
+}
+
+#[tokio::test]
+async fn what_is_stopped_is_listed_and_goes_on_when_whoever_may_says_so() {
+    let desk = Desk::of(Some("cy")).await;
+    let actor = desk.world.agent("sales").start().await;
+    let kill = |what: &str| format!(r#"{{{what},"reason":"it loops"}}"#);
+    let killed = desk.post("/v1/halts", &kill(r#""what":"agent","name":"sales""#)).await;
+    assert_eq!((killed.text("halt/what"), killed.text("halt/by")), ("agent", "cy"));
+    assert!(desk.world.engine.authenticate(&actor.credential()).is_err());
+    let listed = desk.get("/v1/halts").await;
+    assert_eq!((listed.text("halts/0/name"), listed.text("halts/0/reason")), ("sales", "it loops"));
+    assert_eq!(listed.at("halts/0/recorded").as_bool(), Some(true));
+    for (body, status, slug) in [
+        (kill(r#""what":"agent","name":"nobody""#), StatusCode::NOT_FOUND, "not-found"),
+        (kill(r#""what":"tool","name":"crm""#), StatusCode::BAD_REQUEST, "invalid"),
+        (kill(r#""what":"team","name":"crm""#), StatusCode::BAD_REQUEST, "invalid"),
+        (kill(r#""what":"all","name":"crm""#), StatusCode::BAD_REQUEST, "invalid"),
+        (kill(r#""what":"all","who":"crm""#), StatusCode::BAD_REQUEST, "invalid"),
+        (r#"{"what":"all"}"#.to_owned(), StatusCode::BAD_REQUEST, "invalid"),
+        (r#"{"what":"all","reason":" "}"#.to_owned(), StatusCode::BAD_REQUEST, "invalid"),
+    ] {
+        desk.post("/v1/halts", &body).await.problem(status, slug);
+    }
+    let resume = r#"{"what":"agent","name":"sales"}"#;
+    assert_eq!(desk.post("/v1/halts/resume", resume).await.text("halt/name"), "sales");
+    desk.post("/v1/halts/resume", resume).await.problem(StatusCode::NOT_FOUND, "not-found");
+    assert!(desk.world.engine.authenticate(&actor.credential()).is_ok());
+    desk.world.engine.halt("all".parse().unwrap(), "fire", &"ana".parse().unwrap()).await.unwrap();
+    let refused = desk.post("/v1/halts/resume", r#"{"what":"all"}"#).await;
+    assert!(refused.problem(StatusCode::FORBIDDEN, "forbidden").contains("`ana` stopped it"));
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_kept_is_not_in_force() {
+    let desk = Desk::of(Some("ana")).await;
+    let told = desk.post("/v1/keys/rotate", r#"{"leaked":false}"#).await;
+    assert!(told.problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable").contains("the disk is gone"));
+    desk.post("/v1/keys/rotate", "{}").await.problem(StatusCode::BAD_REQUEST, "invalid");
 }

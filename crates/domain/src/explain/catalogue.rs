@@ -51,6 +51,15 @@ catalogue! {
     /// The credential was issued for another connector or deployment.
     WrongAudience = 1006, "credential is for another audience",
         "start an instance at this deployment and use the token it prints";
+    /// The credential is bound to a key, or must be, and no proof of the key came with it.
+    ProofRequired = 1007, "credential needs a proof",
+        "send the token as `Authorization: DPoP` with a `DPoP` proof of its key (RFC 9449)";
+    /// The proof does not fit the request, the token or its key, or was used before.
+    ProofRejected = 1008, "proof not accepted",
+        "make a new `DPoP` proof for exactly this request, token and key, by a clock that is right";
+    /// The proof lacks the nonce that this deployment asks for.
+    ProofNonce = 1009, "proof needs a nonce",
+        "make the proof again with the `nonce` of the header `DPoP-Nonce`";
 
     // What you sent.
     /// The request cannot be read in exactly one way.
@@ -100,6 +109,22 @@ catalogue! {
     /// A fact that policies need could not be looked up.
     NoFacts = 1207, "facts not available",
         "try again later; without the facts the call is not judged";
+
+    // What the agent's registration said.
+    /// The agent is read-only: its countdown has ended.
+    ReadOnlyAgent = 1221, "agent is read-only",
+        "use tools that read; the agent's owner certifies it with `placet agent certify NAME`";
+    /// The agent was not registered for this tool.
+    NotWanted = 1222, "not what the agent was registered for",
+        "do not retry; ask the agent's owner to add the tool to its registration";
+    /// The instance was started for something narrower.
+    OutsideScope = 1223, "outside the instance's mandate",
+        "do not retry; start an instance whose scope covers the call, if the task needs it";
+
+    // What a person has stopped.
+    /// An operator has stopped the instance, its agent, the connector, the tool, or everything.
+    Halted = 1231, "stopped by a person",
+        "stop this run and do not retry; it goes on when a person runs `placet resume`";
 
     // What people said.
     /// The call waits for a person.

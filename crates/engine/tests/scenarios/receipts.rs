@@ -213,6 +213,7 @@ async fn rights_leave_receipts_before_they_exist() {
         mandate: placet_domain::Mandate::default(),
         life: Duration::from_secs(60),
         by: "ana".parse().unwrap(),
+        parent: None,
     };
     let instances = world.ports.mandates.instances().len();
     assert!(world.engine.start(request).await.is_err());
@@ -223,6 +224,7 @@ async fn rights_leave_receipts_before_they_exist() {
         purpose: "to be tested".to_owned(),
         tier: placet_domain::Tier::One,
         groups: vec![],
+        charter: placet_domain::Charter::default(),
     };
     assert!(world.engine.register(registration, &ana).await.is_err());
     assert!(world.ports.registry.agent(&"late".parse().unwrap()).is_none());

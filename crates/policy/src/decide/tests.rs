@@ -207,6 +207,8 @@ fn request(snapshot: &Snapshot, dice: &mut Dice) -> AccessRequest {
         groups: dice.some(&["g1", "g2", "g3", "g1"]).iter().map(|group| group.parse().unwrap()).collect(),
         registered: now,
         status: AgentStatus::Active,
+        charter: placet_domain::Charter::default(),
+        life: placet_domain::Life::default(),
     };
     let facts =
         if dice.roll(2) == 0 { Object::new().with("customers", vec!["1", "7"]) } else { Object::new() };
@@ -216,13 +218,14 @@ fn request(snapshot: &Snapshot, dice: &mut Dice) -> AccessRequest {
         mandate: Mandate {
             on_behalf_of: user.parse().ok(),
             ticket: [None, Some("TCK-1".to_owned()), Some("none".to_owned())][dice.roll(3)].clone(),
-            task: None,
             facts,
+            ..Mandate::default()
         },
         started_by: "mia".parse().unwrap(),
         started: now,
         expires: now,
         revoked: None,
+        parent: None,
     };
     let tool = TOOLS[dice.roll(TOOLS.len())].0;
     let params = Object::new().with("arguments", arguments(dice));

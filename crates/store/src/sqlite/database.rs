@@ -196,7 +196,13 @@ async fn apply(connection: &mut SqliteConnection, format: i64, script: &'static 
 }
 
 /// Every change of the tables, oldest first. A released one is never edited.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_first.sql")];
+const MIGRATIONS: [&str; 5] = [
+    include_str!("../../migrations/sqlite/0001_first.sql"),
+    include_str!("../../migrations/sqlite/0002_life_of_agents.sql"),
+    include_str!("../../migrations/sqlite/0003_halts.sql"),
+    include_str!("../../migrations/sqlite/0004_accounts.sql"),
+    include_str!("../../migrations/sqlite/0005_credentials.sql"),
+];
 
 /// `plct`, in SQLite's header: tells our files from others'.
 const APPLICATION: i64 = 0x706c_6374;

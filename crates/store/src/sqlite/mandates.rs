@@ -81,7 +81,8 @@ impl Mandates for SqliteMandates {
             let row = Row::from(&instance);
             sqlx::query(
                 "INSERT INTO instances (id, agent, task, ticket, on_behalf_of, facts, started_by, started_us, \
-                 expires_us, revoked_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 expires_us, revoked_us, parent, kind, purpose, scope) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )
             .bind(row.id)
             .bind(row.agent)
@@ -93,6 +94,10 @@ impl Mandates for SqliteMandates {
             .bind(row.started_us)
             .bind(row.expires_us)
             .bind(row.revoked_us)
+            .bind(row.parent)
+            .bind(row.kind)
+            .bind(row.purpose)
+            .bind(row.scope)
             .execute(&mut *writer)
             .await
             .map_err(failed(START))?;
@@ -138,6 +143,10 @@ struct Row {
     started_us: i64,
     expires_us: i64,
     revoked_us: Option<i64>,
+    parent: Option<String>,
+    kind: Option<String>,
+    purpose: Option<String>,
+    scope: String,
 }
 
 impl From<&Instance> for Row {
@@ -154,6 +163,10 @@ impl From<&Instance> for Row {
             started_us: instance.started.micros(),
             expires_us: instance.expires.micros(),
             revoked_us: instance.revoked.map(Timestamp::micros),
+            parent: instance.parent.map(|parent| parent.to_string()),
+            kind: mandate.kind.as_ref().map(ToString::to_string),
+            purpose: mandate.purpose.clone(),
+            scope: mandate.scope.join(" "),
         }
     }
 }
@@ -170,11 +183,16 @@ impl TryFrom<Row> for Instance {
                 ticket: row.ticket,
                 on_behalf_of: optional("on_behalf_of", row.on_behalf_of.as_deref())?,
                 facts: object("facts", &row.facts)?,
+                kind: optional("kind", row.kind.as_deref())?,
+                purpose: row.purpose,
+                // No token of a scope holds a space.
+                scope: row.scope.split_whitespace().map(str::to_owned).collect(),
             },
             started_by: noun("started_by", &row.started_by)?,
             started: Timestamp::from_micros(row.started_us),
             expires: Timestamp::from_micros(row.expires_us),
             revoked: row.revoked_us.map(Timestamp::from_micros),
+            parent: optional("parent", row.parent.as_deref())?,
         })
     }
 }

@@ -4,12 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
-use placet_domain::{Agent, AgentName, AgentStatus, Timestamp};
+use placet_domain::{Agent, AgentName, AgentStatus, Charter, Timestamp};
 use placet_engine::ports::{Registry, StoreError};
 
 use super::{
     database::{Database, OpenError, failed, to_the_end},
-    row::{UnreadableRow, noun},
+    document, life,
+    row::{UnreadableRow, noun, object},
 };
 
 type Agents = BTreeMap<AgentName, Arc<Agent>>;
@@ -51,8 +52,8 @@ impl Registry for SqliteRegistry {
             let mut writer = database.writer().await.map_err(failed(REGISTER))?;
             let row = Row::from(&agent);
             let written = sqlx::query(
-                "INSERT INTO agents (name, owner, purpose, tier, groups, registered_us, status) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING",
+                "INSERT INTO agents (name, owner, purpose, tier, groups, registered_us, status, charter, life) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING",
             )
             .bind(row.name)
             .bind(row.owner)
@@ -61,6 +62,8 @@ impl Registry for SqliteRegistry {
             .bind(row.groups)
             .bind(row.registered_us)
             .bind(row.status)
+            .bind(row.charter)
+            .bind(row.life)
             .execute(&mut *writer)
             .await
             .map_err(failed(REGISTER))?;
@@ -69,6 +72,37 @@ impl Registry for SqliteRegistry {
                 agents.write().insert(agent.name.clone(), Arc::new(agent));
             }
             Ok(new)
+        })
+        .await
+    }
+
+    async fn update(&self, agent: Agent) -> Result<bool, StoreError> {
+        let (database, agents) = (self.database.clone(), self.agents.clone());
+        to_the_end(UPDATE, async move {
+            let mut writer = database.writer().await.map_err(failed(UPDATE))?;
+            let row = Row::from(&agent);
+            let written = sqlx::query(
+                "UPDATE agents SET owner = ?, purpose = ?, tier = ?, groups = ?, registered_us = ?, status = ?, \
+                 charter = ?, life = ? WHERE name = ?",
+            )
+            .bind(row.owner)
+            .bind(row.purpose)
+            .bind(row.tier)
+            .bind(row.groups)
+            .bind(row.registered_us)
+            .bind(row.status)
+            .bind(row.charter)
+            .bind(row.life)
+            .bind(row.name)
+            .execute(&mut *writer)
+            .await
+            .map_err(failed(UPDATE))?;
+            // INVARIANT: the writer is still held: memory changes in the order of the commits.
+            let known = written.rows_affected() == 1;
+            if known {
+                agents.write().insert(agent.name.clone(), Arc::new(agent));
+            }
+            Ok(known)
         })
         .await
     }
@@ -83,6 +117,8 @@ struct Row {
     groups: String,
     registered_us: i64,
     status: String,
+    charter: String,
+    life: String,
 }
 
 impl From<&Agent> for Row {
@@ -100,6 +136,8 @@ impl From<&Agent> for Row {
             groups: serde_json::Value::from(groups).to_string(),
             registered_us: agent.registered.micros(),
             status: status.to_owned(),
+            charter: document::object_text(&agent.charter.to_json()),
+            life: life::text(&agent.life),
         }
     }
 }
@@ -110,6 +148,8 @@ impl TryFrom<Row> for Agent {
     fn try_from(row: Row) -> Result<Self, Self::Error> {
         let groups: Vec<String> =
             serde_json::from_str(&row.groups).map_err(|cause| UnreadableRow::new("groups", cause))?;
+        let life = life::read(&row.life)?;
+        let charter = object("charter", &row.charter)?;
         Ok(Self {
             name: noun("name", &row.name)?,
             owner: noun("owner", &row.owner)?,
@@ -117,15 +157,12 @@ impl TryFrom<Row> for Agent {
             tier: noun("tier", &row.tier.to_string())?,
             groups: groups.iter().map(|group| noun("groups", group)).collect::<Result<_, _>>()?,
             registered: Timestamp::from_micros(row.registered_us),
-            status: match row.status.as_str() {
-                "active" => AgentStatus::Active,
-                "revoked" => AgentStatus::Revoked,
-                other => {
-                    return Err(UnreadableRow::new("status", format!("`{other}` is not a status")));
-                }
-            },
+            status: life.stage.status(),
+            charter: Charter::from_json(&charter).map_err(|cause| UnreadableRow::new("charter", cause))?,
+            life,
         })
     }
 }
 
 const REGISTER: &str = "register an agent";
+const UPDATE: &str = "change an agent";

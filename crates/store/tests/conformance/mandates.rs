@@ -88,11 +88,12 @@ pub(crate) async fn racing_revocations_agree_on_one_time(backend: &dyn Backend) 
 pub(crate) async fn a_restart_keeps_mandates_and_revocations(backend: &dyn Backend) {
     let before = opened(backend).await;
     before.mandates.start(instance(1)).await.unwrap();
-    before.mandates.start(Instance { mandate: Mandate::default(), ..instance(2) }).await.unwrap();
+    let parent = Some(instance(1).id);
+    before.mandates.start(Instance { mandate: Mandate::default(), parent, ..instance(2) }).await.unwrap();
     before.mandates.revoke(instance(2).id, minute(9)).await.unwrap();
     drop(before);
     let mandates = backend.open().await.mandates;
     assert_eq!(mandates.instance(instance(1).id).as_deref(), Some(&instance(1)));
-    let revoked = Instance { mandate: Mandate::default(), revoked: Some(minute(9)), ..instance(2) };
+    let revoked = Instance { mandate: Mandate::default(), revoked: Some(minute(9)), parent, ..instance(2) };
     assert_eq!(mandates.instance(instance(2).id).as_deref(), Some(&revoked));
 }

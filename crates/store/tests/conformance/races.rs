@@ -9,7 +9,7 @@ use tokio::sync::Barrier;
 use crate::storage::{Backend, agent, answer, minute, parse, question};
 
 /// Lets `racers` futures start together and gathers what each found.
-async fn race<T, F>(racers: u8, run: impl Fn(u8) -> F) -> Vec<T>
+pub(crate) async fn race<T, F>(racers: u8, run: impl Fn(u8) -> F) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,

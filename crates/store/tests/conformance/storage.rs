@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use placet_domain::{
-    Agent, AgentStatus, Answer, Approval, ApprovalId, ApprovalState, CallDigest, Digest, Gate, Instance,
-    InstanceId, Json, Mandate, Object, PolicyRevision, Requester, Tier, Timestamp,
+    Agent, AgentStatus, Answer, Approval, ApprovalId, ApprovalState, CallDigest, Charter, Digest, Gate,
+    Instance, InstanceId, Json, Life, Mandate, Object, PolicyRevision, Requester, Stage, Tier, Timestamp,
 };
-use placet_engine::ports::{Approvals, Mandates, Pins, Registry};
+use placet_engine::ports::{Accounts, Approvals, Credentials, Halts, Mandates, Pins, Registry};
 
 /// An implementation of the storage ports. Opening again after dropping what was opened is a restart: what was durable
 /// is there.
@@ -19,8 +19,11 @@ pub(crate) trait Backend: Sync {
 pub(crate) struct Storage {
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) mandates: Arc<dyn Mandates>,
+    pub(crate) credentials: Arc<dyn Credentials>,
+    pub(crate) halts: Arc<dyn Halts>,
     pub(crate) pins: Arc<dyn Pins>,
     pub(crate) approvals: Arc<dyn Approvals>,
+    pub(crate) accounts: Arc<dyn Accounts>,
 }
 
 /// Minutes after the morning all tests happen in.
@@ -51,7 +54,17 @@ pub(crate) fn agent(name: &str) -> Agent {
         groups: vec![parse("sales"), parse("eu")],
         registered: minute(0),
         status: AgentStatus::Active,
+        charter: charter(),
+        life: Life::begun(Stage::Active, minute(0)),
     }
+}
+
+/// A charter with something of everything.
+fn charter() -> Charter {
+    let text = r##"{"backup_owner":"bo","wants":["crm.get_deal","mail"],"data":["customer"],"model":"m-1",
+        "environment":"production","until":"2030-01-01T00:00:00Z","contact":"#deals \"now\"","certify_days":30,
+        "tasks":[{"name":"q4","scope":["crm.get_deal"],"facts":["quarter"],"longest_seconds":60}]}"##;
+    Charter::from_json(Json::parse(text.as_bytes()).unwrap().as_object().unwrap()).unwrap()
 }
 
 /// The n-th run of `billing`, started in minute `n` for a quarter of an hour.
@@ -65,11 +78,15 @@ pub(crate) fn instance(n: u8) -> Instance {
             ticket: None,
             on_behalf_of: Some(parse("bo")),
             facts: hard_object(),
+            kind: Some(parse("renewal")),
+            purpose: Some("it ends soon".to_owned()),
+            scope: vec!["crm.get_deal".to_owned(), "mail".to_owned()],
         },
         started_by: parse("ana@example.com"),
         started,
         expires: started.after(Duration::from_secs(900)),
         revoked: None,
+        parent: None,
     }
 }
 

@@ -50,4 +50,18 @@ impl Registry for MemoryRegistry {
             })
             .await
     }
+
+    async fn update(&self, agent: Agent) -> Result<bool, StoreError> {
+        self.failpoints
+            .pass(PortOperation::RegistryUpdate, store_error, || {
+                match self.agents.lock().get_mut(&agent.name) {
+                    None => Ok(false),
+                    Some(known) => {
+                        *known = Arc::new(agent);
+                        Ok(true)
+                    }
+                }
+            })
+            .await
+    }
 }

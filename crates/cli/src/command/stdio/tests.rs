@@ -235,11 +235,11 @@ fn a_token_never_crosses_a_network_unencrypted() {
 fn the_gateway_is_where_the_configuration_says() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("placet.toml");
-    assert_eq!(gateway::listening(&path).unwrap(), "http://127.0.0.1:7420");
+    assert_eq!(listening(&path).unwrap(), "http://127.0.0.1:7420");
     std::fs::write(
         &path,
         "[gateway]\nlisten = \"127.0.0.1:9\"\n[connector.crm.headers]\nk = { env = \"UNSET\" }\n",
     )
     .unwrap();
-    assert_eq!(gateway::listening(&path).unwrap(), "http://127.0.0.1:9");
+    assert_eq!(listening(&path).unwrap(), "http://127.0.0.1:9");
 }

@@ -1,0 +1,60 @@
+//! `/v1/keys/rotate`: another key signs tokens from now on; the one before verifies what it has signed.
+
+use std::{pin::Pin, sync::Arc};
+
+use axum::extract::State;
+use placet_domain::{PersonName, Timestamp};
+use serde::Serialize;
+
+use crate::{
+    Control,
+    answer::{Answer, Answered},
+    fields::Fields,
+    peer::Caller,
+    problem::{Fault, Problem, causes},
+};
+
+/// Makes a key, keeps it, and puts it in force in the name of the person. `true`: the key before is not to be trusted
+/// any more, not even for the tokens it has signed.
+pub type Rotate = Arc<
+    dyn Fn(PersonName, bool) -> Pin<Box<dyn Future<Output = Result<Rotated, RotateFailure>> + Send>>
+        + Send
+        + Sync,
+>;
+
+/// A rotation that has happened.
+#[derive(Debug, Clone)]
+pub struct Rotated {
+    /// The id of the key that signs now.
+    pub key: String,
+    /// The id of the key that signed before.
+    pub before: String,
+    /// Until when that one verifies.
+    pub until: Timestamp,
+}
+
+/// Why the key was not rotated. The one in force stays.
+#[derive(Debug, thiserror::Error)]
+#[error("the key was not rotated")]
+pub struct RotateFailure(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+#[derive(Debug, Serialize)]
+pub(crate) struct RotatedView {
+    key: String,
+    before: String,
+    until: String,
+}
+
+pub(crate) async fn rotate(
+    State(control): State<Arc<Control>>,
+    Caller(by): Caller,
+    mut fields: Fields,
+) -> Answered<RotatedView> {
+    let leaked = fields.boolean("leaked")?;
+    fields.end()?;
+    let Rotated { key, before, until } = (control.config.rotate)(by, leaked).await.map_err(|failure| {
+        let next = "mend what is named and rotate again; the key in force is the one from before";
+        Problem::new(Fault::Unavailable, causes(&failure), next)
+    })?;
+    Ok(Answer::new("placet/v1/rotated-key", RotatedView { key, before, until: until.to_string() }))
+}

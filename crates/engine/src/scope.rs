@@ -1,0 +1,192 @@
+//! What a run was narrowed to. The effective right is policy ∩ its own scope ∩ those of the instances that started it:
+//! a job to look at one deal can do that and nothing else, although its agent may do more.
+
+use std::{sync::Arc, time::Duration};
+
+use placet_domain::{
+    AccessRequest, Agent, Code, ConnectorName, Instance, InstanceId, Mandate, Operation, Refusal, Resource,
+    TaskKind, Verdict, limits,
+};
+use placet_identity::Scope;
+use placet_policy::Snapshot;
+
+use crate::{Caller, Engine, StartError};
+
+impl Engine {
+    /// Refuses a call outside of what the caller, or an instance that started it, was started for.
+    pub(crate) fn within_mandate(
+        &self,
+        caller: &Caller,
+        connector: &ConnectorName,
+        operation: &Operation,
+        resource: Option<&Resource>,
+    ) -> Result<(), Refusal> {
+        self.each_scope(caller, |of, scope| match scope.permits(connector, operation, resource) {
+            true => Ok(()),
+            false => {
+                let on = resource.map(|resource| format!(" on `{resource}`")).unwrap_or_default();
+                let why = format!(
+                    "{of} may do `{scope}`; `{connector}.{}`{on} is not part of it",
+                    operation.name()
+                );
+                Err(Refusal::new(Code::OutsideScope, why)
+                    .with_who(format!("whoever starts `{}`", caller.agent().name)))
+            }
+        })
+    }
+
+    /// Refuses what the agents for whom a run acts could not do themselves: a run of another agent is no way around
+    /// their registrations, vetoes and gates.
+    pub(crate) fn within_parents(&self, policies: &Snapshot, request: &AccessRequest) -> Result<(), Refusal> {
+        let mut parent = request.instance.parent;
+        for _ in 1..limits::INSTANCE_DEPTH {
+            let Some(instance) = parent.and_then(|id| self.ports.mandates.instance(id)) else { break };
+            parent = instance.parent;
+            if instance.agent == request.agent.name {
+                continue;
+            }
+            let refused = |why: &str| {
+                let name = &instance.agent;
+                let why = format!("`{}` acts for a run of `{name}`, which {why}", request.agent.name);
+                Refusal::new(Code::NoGrant, why)
+                    .with_next(format!("let `{name}` make the call itself, if it may"))
+            };
+            let agent =
+                self.ports.registry.agent(&instance.agent).ok_or_else(|| refused("is not registered"))?;
+            self.within_charter(&agent, request.call.connector(), request.call.operation())
+                .map_err(|refusal| refused(&format!("may not do this: {}", refusal.why)))?;
+            // The same call under the same mandate, if the parent's agent made it.
+            let run = Instance { agent: agent.name.clone(), ..Instance::clone(&request.instance) };
+            let made = AccessRequest { agent, instance: Arc::new(run), ..request.clone() };
+            match policies.decide(&made).verdict {
+                Verdict::Allow => {}
+                Verdict::Deny(_) => return Err(refused("may not do this")),
+                Verdict::RequireApproval(gates) => {
+                    let Verdict::RequireApproval(own) = policies.decide(request).verdict else {
+                        return Err(refused("would need an approval for this"));
+                    };
+                    if gates.iter().any(|gate| own.iter().all(|own| own.policy != gate.policy)) {
+                        return Err(refused("would need another approval for this"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether some call of a tool could be within the caller's scopes.
+    pub(crate) fn may_be_within_mandate(
+        &self,
+        caller: &Caller,
+        connector: &ConnectorName,
+        operation: &Operation,
+    ) -> bool {
+        self.each_scope(caller, |_, scope| match scope.may_permit(connector, operation) {
+            true => Ok(()),
+            false => Err(Refusal::new(Code::OutsideScope, "no call of it is")),
+        })
+        .is_ok()
+    }
+
+    fn each_scope(
+        &self,
+        caller: &Caller,
+        look: impl Fn(&str, &Scope) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        if let Some(scope) = caller.token_scope() {
+            look("the token", scope)?;
+        }
+        let mut next: Option<Arc<Instance>> = Some(caller.instance().clone());
+        for _ in 0..limits::INSTANCE_DEPTH {
+            let Some(instance) = next else { return Ok(()) };
+            if !instance.mandate.scope.is_empty() {
+                let scope =
+                    read(&instance.mandate.scope).map_err(|why| Refusal::new(Code::NotJudged, why))?;
+                look(&format!("instance `{}`", instance.id), &scope)?;
+            }
+            next = instance.parent.and_then(|parent| self.ports.mandates.instance(parent));
+        }
+        Ok(())
+    }
+
+    /// A mandate as it will hold: its kind of task looked up, its scope and life narrowed by kind and parent.
+    pub(crate) fn settled_mandate(
+        &self,
+        agent: &Agent,
+        mut mandate: Mandate,
+        life: Duration,
+        parent: Option<InstanceId>,
+    ) -> Result<(Mandate, Duration), StartError> {
+        let mut life = life;
+        let asked = match mandate.scope.is_empty() {
+            true => None,
+            false => Some(read(&mandate.scope).map_err(StartError::Scope)?),
+        };
+        let of_parent = parent.and_then(|parent| self.ports.mandates.instance(parent));
+        let mut scopes: Vec<Scope> = asked.into_iter().collect();
+        if let Some(kind) = task_kind(agent, &mandate)? {
+            life = kind.longest.map_or(life, |longest| longest.min(life));
+            if !kind.scope.is_empty() {
+                scopes.push(read(&kind.scope).map_err(StartError::Scope)?);
+            }
+        }
+        if let Some(parent) = of_parent.filter(|parent| !parent.mandate.scope.is_empty()) {
+            scopes.push(read(&parent.mandate.scope).map_err(StartError::Scope)?);
+        }
+        let Some(scope) = scopes.into_iter().reduce(|one, other| one.narrow(&other)) else {
+            return Ok((mandate, life));
+        };
+        if scope.is_empty() {
+            let why =
+                "nothing is left to do: the scope, the kind of task and the parent have nothing in common";
+            return Err(StartError::Scope(why.to_owned()));
+        }
+        mandate.scope = tokens(&scope);
+        Ok((mandate, life))
+    }
+}
+
+/// The kind of task a mandate names, if the agent has it and everything it asks for is given.
+fn task_kind<'a>(agent: &'a Agent, mandate: &Mandate) -> Result<Option<&'a TaskKind>, StartError> {
+    let Some(name) = &mandate.kind else { return Ok(None) };
+    let kinds = &agent.charter.tasks;
+    let kind = kinds.iter().find(|kind| kind.name == *name).ok_or_else(|| {
+        let known: Vec<&str> = kinds.iter().map(|kind| kind.name.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        StartError::Task(format!(
+            "agent `{}` declares no kind of task `{name}`; declared are: {known}",
+            agent.name
+        ))
+    })?;
+    let is_given = |fact: &str| match fact {
+        "task" => mandate.task.is_some(),
+        "ticket" => mandate.ticket.is_some(),
+        "purpose" => mandate.purpose.is_some(),
+        "on_behalf_of" => mandate.on_behalf_of.is_some(),
+        fact => mandate.facts.member(fact).is_some(),
+    };
+    match kind.facts.iter().find(|fact| !is_given(fact)) {
+        None => Ok(Some(kind)),
+        Some(missing) => Err(StartError::Task(format!("a task of kind `{name}` needs `{missing}`"))),
+    }
+}
+
+/// The scope that these tokens write.
+pub(crate) fn read(texts: &[String]) -> Result<Scope, String> {
+    texts.join(" ").parse().map_err(|error| format!("scope: {error}"))
+}
+
+/// The tokens of a scope, as mandates keep them.
+pub(crate) fn tokens(scope: &Scope) -> Vec<String> {
+    scope.to_string().split(' ').filter(|token| !token.is_empty()).map(str::to_owned).collect()
+}
+
+/// What both a list of tokens (empty: everything) and a text permit.
+pub(crate) fn narrowed_by(texts: &[String], other: &str) -> Result<Vec<String>, String> {
+    let other: Scope = other.parse().map_err(|error| format!("scope: {error}"))?;
+    let scope = if texts.is_empty() { other } else { read(texts)?.narrow(&other) };
+    match scope.is_empty() {
+        true => Err("the scopes have nothing in common".to_owned()),
+        false => Ok(tokens(&scope)),
+    }
+}
