@@ -27,6 +27,8 @@ pub(crate) struct Book {
     pub(crate) ids: Vec<String>,
     /// Allowing decisions, by call.
     pub(crate) allowed: HashMap<String, Allowed>,
+    /// What was stopped, let go on and revoked, in the ledger's order.
+    pub(crate) endings: Vec<Ending>,
     /// Outcomes, by call.
     pub(crate) outcomes: HashMap<String, Vec<String>>,
     /// How many allowing decisions there are for a rationale.
@@ -42,6 +44,19 @@ pub(crate) struct Book {
 pub(crate) struct Allowed {
     /// `client.rationale`.
     pub(crate) rationale: String,
+    /// Its place in the ledger.
+    pub(crate) index: usize,
+    /// Its members, for checks that ask for more.
+    pub(crate) agent: String,
+    pub(crate) instance: String,
+}
+
+/// A halt, a lift or a revocation.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) index: usize,
+    pub(crate) change: String,
+    pub(crate) about: Value,
 }
 
 impl Book {
@@ -53,6 +68,7 @@ impl Book {
             offset: MAGIC,
             ids: Vec::new(),
             allowed: HashMap::new(),
+            endings: Vec::new(),
             outcomes: HashMap::new(),
             rationales: HashMap::new(),
             frames: Vec::new(),
@@ -102,7 +118,12 @@ impl Book {
                 let client = receipt.get("client").and_then(|client| client.get("rationale"));
                 let rationale = client.and_then(Value::as_str).unwrap_or_default().to_owned();
                 *self.rationales.entry(rationale.clone()).or_default() += 1;
-                self.allowed.insert(text("call"), Allowed { rationale });
+                let (index, agent, instance) = (self.ids.len() - 1, text("agent"), text("instance"));
+                self.allowed.insert(text("call"), Allowed { rationale, index, agent, instance });
+            }
+            ("halt" | "revocation", _) => {
+                let about = receipt.get("about").cloned().unwrap_or_default();
+                self.endings.push(Ending { index: self.ids.len() - 1, change: text("change"), about });
             }
             ("outcome", _) => self.outcomes.entry(text("call")).or_default().push(text("outcome")),
             _ => {}

@@ -65,6 +65,16 @@ impl Crm {
         Ok(())
     }
 
+    /// How long its log is, bytes. A line is written before the call has an effect.
+    pub(crate) fn written(&self) -> Result<u64, Failure> {
+        Ok(fs::metadata(&self.log)?.len())
+    }
+
+    /// Its log.
+    pub(crate) fn text(&self) -> Result<String, Failure> {
+        Ok(fs::read_to_string(&self.log)?)
+    }
+
     /// The executed calls by their notes (or else the deal), with how often each was.
     pub(crate) fn seen(&self) -> &HashMap<String, u64> {
         &self.seen

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 
 mod bench;
 mod book;
+mod bureau;
 mod caller;
 mod conformance;
 mod crash;
@@ -19,13 +20,17 @@ mod fuzz;
 mod ledger_foreign;
 mod mcp;
 mod node;
+mod oauth_peers;
 mod operator;
 mod options;
 mod peers;
 mod place;
 mod process;
 mod python;
+mod quickstart;
 mod race;
+mod revocation;
+mod tokens;
 mod tree;
 
 /// One check: its name, what it does, and how. It takes the options after its name.
@@ -43,6 +48,16 @@ const CHECKS: &[Check] = &[
         crash::run,
     ),
     ("race", "races for one approval, and all that must not use it [--trials N]", race::run),
+    (
+        "revocation",
+        "kills under load, open streams, restarts [--rate N] [--streams N] [--rounds N]",
+        revocation::run,
+    ),
+    ("oauth-peers", "foreign OAuth clients and an identity provider at the token endpoints", |_| {
+        oauth_peers::run()
+    }),
+    ("tokens", "bad tokens at every door, exchanges that would grow, ids of others", |_| tokens::run()),
+    ("quickstart", "from nothing to an agent's first call, by examples/quickstart.sh", |_| quickstart::run()),
     ("fuzz", "any bytes at the parsers and decoders [--seconds N]", fuzz::run),
     ("bench-gateway", "calls through the gateway against direct ones", bench::gateway),
     ("bench-decide", "payload to verdict, indexed against stock", bench::decide),

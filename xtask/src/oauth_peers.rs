@@ -1,0 +1,104 @@
+//! Foreign OAuth parties: `oidc-provider` as the company's identity provider, `openid-client`, `oauth4webapi` and Authlib
+//! as clients, `jose` for everything that others sign, and the MCP suite's look at an authorization server.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use serde_json::{Value, json};
+
+use crate::{
+    bureau::{self, Bureau},
+    failure::Failure,
+    node::Node,
+    process,
+    python::Python,
+};
+
+const PYTHON_PACKAGES: [&str; 2] = ["Authlib==1.9.9", "requests==2.34.2"];
+const SUITE: &str = "@modelcontextprotocol/conformance";
+/// The version that the conformance check uses.
+const SUITE_VERSION: &str = "0.2.0-alpha.12";
+/// How long one scenario may take.
+const SCENARIO: Duration = Duration::from_secs(60);
+
+/// Metadata of an authorization endpoint. Placet has none.
+const OF_CODES: [&str; 3] =
+    ["authorization_endpoint", "response_types_supported", "code_challenge_methods_supported"];
+
+/// What of the suite does not apply, and why.
+const INAPPLICABLE: [(&str, &str); 2] = [
+    (
+        "authorization-code-grant",
+        "Placet has no authorization endpoint: agents have credentials of their own, people come by token exchange or \
+         ID-JAG",
+    ),
+    (
+        "client scenarios auth/*",
+        "they look at a client that finds its authorization server; Placet is a client of tools only, and sends them \
+         the credential that the operator wrote down, nothing that it found",
+    ),
+];
+
+/// Runs the check.
+#[expect(clippy::print_stdout, reason = "the figures of the check")]
+pub(crate) fn run() -> Result<(), Failure> {
+    let mut bureau = Bureau::open("oauth-peers")?;
+    let python = Python::with("python-oauth", &PYTHON_PACKAGES)?;
+    let suite = Node::with("conformance", &[&format!("{SUITE}@{SUITE_VERSION}")])?;
+    bureau.open_idp()?;
+    let (mut looked, mut missed) = (0, 0);
+    for script in ["openid_client.mjs", "oauth4webapi.mjs"] {
+        let report = bureau.node(script, &json!({}))?;
+        looked += report.lines.len();
+        missed += report.print(script, true);
+    }
+    let mut authlib = Command::new(python.binary());
+    authlib.env("PYTHONDONTWRITEBYTECODE", "1").arg(bureau::scripts().join("authlib_client.py"));
+    let report = bureau.run(authlib, "authlib_client.py", &Value::Null)?;
+    looked += report.lines.len();
+    missed += report.print("authlib_client.py", true);
+    let before = bureau.tighten()?;
+    let report = bureau.node("strict.mjs", &json!({ "bearer_token": before }))?;
+    looked += report.lines.len();
+    missed += report.print("strict.mjs", true);
+    missed += usize::from(!metadata(&suite, &bureau.issuer(), bureau.folder())?);
+    for (what, why) in INAPPLICABLE {
+        println!("       {SUITE}: {what} does not apply: {why}");
+    }
+    bureau.place().must(&["ledger", "verify"])?;
+    println!("{looked} exchanges of foreign parties and 1 scenario of the suite, {missed} missed");
+    match missed {
+        0 => Ok(()),
+        missed => Err(Failure::Missed(format!("{missed} of {} do not hold", looked + 1))),
+    }
+}
+
+/// The suite's scenario about the metadata of an authorization server. It asks for what only the code grant has, which
+/// RFC 8414 section 2 does not; nothing else may be missing.
+#[expect(clippy::print_stdout, reason = "the figures of the check")]
+fn metadata(suite: &Node, issuer: &str, folder: &Path) -> Result<bool, Failure> {
+    let scenario = "authorization-server-metadata-endpoint";
+    let mut command = suite.script(suite.file(&format!("{SUITE}/dist/index.js")));
+    command.args(["authorization", "--url", issuer, "--scenario", scenario]);
+    let ended = process::finish(&mut command, &folder.join("suite.log"), SCENARIO)?;
+    let complaints: Vec<&str> = ended
+        .output
+        .lines()
+        .chain(ended.errors.lines())
+        .filter_map(|line| line.trim().strip_prefix("Error: "))
+        .flat_map(|line| line.split(", "))
+        .collect();
+    let about_codes = |complaint: &&str| {
+        OF_CODES
+            .iter()
+            .any(|claim| *complaint == format!("Response body does not include valid \"{claim}\" claim"))
+    };
+    let held = ended.code == Some(0) || (!complaints.is_empty() && complaints.iter().all(about_codes));
+    println!("{} {SUITE}: {scenario}", if held { "held  " } else { "MISSED" });
+    for complaint in complaints {
+        println!(
+            "       {complaint}{}",
+            if about_codes(&complaint) { " (of the code grant, not served)" } else { "" }
+        );
+    }
+    Ok(held)
+}
