@@ -29,7 +29,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("store", &["domain", "engine", "ledger"]),
     ("connect", &["domain", "engine", "wire"]),
     ("gateway", &["domain", "engine", "wire"]),
-    ("control", &["domain", "engine", "ledger", "policy"]),
+    ("control", &["domain", "engine", "identity", "policy"]),
     (
         "cli",
         &[
