@@ -104,112 +104,45 @@ pub(crate) struct Single<A: Args> {
 }
 
 impl<V: Subcommand> Noun<V> {
-    fn open(self) -> (V, Context) {
-        (self.verb, self.place.resolve())
+    async fn run(self, run: impl AsyncFnOnce(V, &Context) -> Result<Exit, Failure>) -> Result<Exit, Failure> {
+        run(self.verb, &self.place.resolve()).await
     }
 }
 
 impl<A: Args> Single<A> {
-    fn open(self) -> (A, Context) {
-        (self.arguments, self.place.resolve())
+    async fn run(self, run: impl AsyncFnOnce(A, &Context) -> Result<Exit, Failure>) -> Result<Exit, Failure> {
+        run(self.arguments, &self.place.resolve()).await
     }
 }
 
 /// Runs a command. `program` is the whole command line, for completions.
-#[expect(clippy::too_many_lines, reason = "one straight arm for each command")]
 pub(crate) async fn run(command: Command, program: clap::Command) -> Result<Exit, Failure> {
     match command {
-        Command::Agent(noun) => {
-            let (verb, context) = noun.open();
-            agent::run(verb, &context).await
-        }
-        Command::Apply(single) => {
-            let (apply, context) = single.open();
-            apply::run(&apply, &context).await
-        }
-        Command::Quickstart(single) => {
-            let (quickstart, context) = single.open();
-            quickstart::run(quickstart, &context).await
-        }
-        Command::Who(single) => {
-            let (who, context) = single.open();
-            who::run(&who, &context).await
-        }
-        Command::Instance(noun) => {
-            let (verb, context) = noun.open();
-            instance::run(verb, &context).await
-        }
-        Command::Kill(noun) => {
-            let (verb, context) = noun.open();
-            kill::run(verb, &context).await
-        }
-        Command::Resume(noun) => {
-            let (verb, context) = noun.open();
-            kill::resume(verb, &context).await
-        }
-        Command::Keys(noun) => {
-            let (verb, context) = noun.open();
-            keys::run(verb, &context).await
-        }
-        Command::Credential(noun) => {
-            let (verb, context) = noun.open();
-            credential::run(verb, &context).await
-        }
-        Command::Enrol(single) => {
-            let (enrol, context) = single.open();
-            credential::enrol(enrol, &context).await
-        }
-        Command::Join(single) => {
-            let (join, context) = single.open();
-            token::join(join, &context).await
-        }
-        Command::Token(single) => {
-            let (token, context) = single.open();
-            token::run(token, &context).await
-        }
-        Command::Approval(noun) => {
-            let (verb, context) = noun.open();
-            approval::run(verb, &context).await
-        }
-        Command::Connector(noun) => {
-            let (verb, context) = noun.open();
-            connector::run(verb, &context).await
-        }
-        Command::Policy(noun) => {
-            let (verb, context) = noun.open();
-            policy::run(verb, &context).await
-        }
-        Command::Receipt(noun) => {
-            let (verb, context) = noun.open();
-            receipt::run(verb, &context)
-        }
-        Command::Ledger(noun) => {
-            let (verb, context) = noun.open();
-            ledger::run(verb, &context)
-        }
-        Command::Explain(single) => {
-            let (explain, context) = single.open();
-            Ok(explain::run(&explain, &context))
-        }
-        Command::Status(single) => {
-            let (status, context) = single.open();
-            status::run(&status, &context).await
-        }
-        Command::Doctor(single) => {
-            let (_doctor, context) = single.open();
-            doctor::run(&context).await
-        }
-        Command::Stdio(single) => {
-            let (stdio, context) = single.open();
-            stdio::run(stdio, &context).await
-        }
-        Command::Person(noun) => {
-            let (verb, context) = noun.open();
-            person::run(verb, &context).await
-        }
+        Command::Agent(noun) => noun.run(agent::run).await,
+        Command::Apply(single) => single.run(apply::run).await,
+        Command::Approval(noun) => noun.run(approval::run).await,
+        Command::Completions(completions) => Ok(completions::run(&completions, program)),
+        Command::Connector(noun) => noun.run(connector::run).await,
+        Command::Credential(noun) => noun.run(credential::run).await,
+        Command::Doctor(single) => single.run(doctor::run).await,
+        Command::Enrol(single) => single.run(credential::enrol).await,
+        Command::Explain(single) => single.run(explain::run).await,
+        Command::Instance(noun) => noun.run(instance::run).await,
+        Command::Join(single) => single.run(token::join).await,
+        Command::Keys(noun) => noun.run(keys::run).await,
+        Command::Kill(noun) => noun.run(kill::run).await,
+        Command::Ledger(noun) => noun.run(ledger::run).await,
         Command::Login(login) => login::login(login).await,
         Command::Logout(logout) => login::logout(logout).await,
-        Command::Completions(completions) => Ok(completions::run(&completions, program)),
+        Command::Person(noun) => noun.run(person::run).await,
+        Command::Policy(noun) => noun.run(policy::run).await,
+        Command::Quickstart(single) => single.run(quickstart::run).await,
+        Command::Receipt(noun) => noun.run(receipt::run).await,
+        Command::Resume(noun) => noun.run(kill::resume).await,
+        Command::Status(single) => single.run(status::run).await,
+        Command::Stdio(single) => single.run(stdio::run).await,
+        Command::Token(single) => single.run(token::run).await,
+        Command::Who(single) => single.run(who::run).await,
     }
 }
 

@@ -19,6 +19,7 @@ mod server;
 mod system;
 mod telemetry;
 mod upkeep;
+mod web;
 
 use std::{
     io::Write as _,

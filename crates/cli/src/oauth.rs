@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
-    Method, Request, StatusCode, Uri,
+    Method, Request, StatusCode,
     body::Bytes,
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
 use placet_domain::{Json, limits};
 
-use crate::{exit::Exit, failure::Failure, print::visible};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    print::visible,
+    web::{self, Client},
+};
 
 /// How long an answer may take.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -24,7 +24,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Endpoints {
     base: String,
-    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: Client,
 }
 
 /// An answer, good or bad.
@@ -39,24 +39,8 @@ pub(crate) struct Answer {
 impl Endpoints {
     /// The endpoints at a base address: `https`, or plain `http` within this machine.
     pub(crate) fn at(base: &str) -> Result<Self, Failure> {
-        let usage = |why: String| Failure::new(why).with_exit(Exit::Usage);
-        let uri: Uri = base.parse().map_err(|error| usage(format!("`{base}` is not an address: {error}")))?;
-        match (uri.scheme_str(), uri.host()) {
-            (Some("https"), Some(_)) | (Some("http"), Some("localhost" | "127.0.0.1" | "[::1]")) => {}
-            (Some("http"), Some(_)) => {
-                return Err(usage(format!("`{base}` would carry credentials unencrypted; use `https`")));
-            }
-            _ => return Err(usage(format!("`{base}` is not an `http` or `https` address"))),
-        }
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        let tls = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider())
-            .map_err(Failure::of("TLS cannot be used"))?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        let http = Client::builder(TokioExecutor::new()).build(tls);
+        web::address(base).map_err(|why| Failure::new(why).with_exit(Exit::Usage))?;
+        let http = web::client().map_err(Failure::new)?;
         Ok(Self { base: base.trim_end_matches('/').to_owned(), http })
     }
 

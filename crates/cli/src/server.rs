@@ -9,12 +9,9 @@ use std::{
 };
 
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{Method, Request, StatusCode, Uri, body::Bytes};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use hyper::{Method, Request, StatusCode, body::Bytes};
+
+use crate::web;
 
 /// Largest answer, bytes.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -37,18 +34,11 @@ impl std::str::FromStr for Server {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let uri: Uri = text.parse().map_err(|error| format!("`{text}` is not an address: {error}"))?;
+        let uri = web::address(text)?;
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
             return Err(format!("`{text}` has something behind the host; leave it away"));
         }
         let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
-        match (uri.scheme_str(), uri.host()) {
-            (Some("https"), Some(_)) | (Some("http"), Some("localhost" | "127.0.0.1" | "[::1]")) => {}
-            (Some("http"), Some(_)) => {
-                return Err(format!("`{text}` would carry the token unencrypted; use `https`"));
-            }
-            _ => return Err(format!("`{text}` is not an `http` or `https` address")),
-        }
         if authority.contains('@') {
             return Err(format!("`{text}` holds a user name; leave it away"));
         }
@@ -83,9 +73,11 @@ impl Server {
         }
         let request = request.body(Full::new(Bytes::from(body))).map_err(|error| error.to_string())?;
         let response =
-            client()?.request(request).await.map_err(|error| match std::error::Error::source(&error) {
-                Some(cause) => cause.to_string(),
-                None => error.to_string(),
+            web::client()?.request(request).await.map_err(|error| {
+                match std::error::Error::source(&error) {
+                    Some(cause) => cause.to_string(),
+                    None => error.to_string(),
+                }
             })?;
         let status = response.status();
         let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;
@@ -142,18 +134,6 @@ impl Server {
         let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '_' };
         Ok(folder.join("placet/servers").join(self.0.chars().map(plain).collect::<String>()))
     }
-}
-
-fn client() -> Result<Client<HttpsConnector<HttpConnector>, Full<Bytes>>, String> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    let tls = HttpsConnectorBuilder::new()
-        .with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider())
-        .map_err(|error| error.to_string())?
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(tcp);
-    Ok(Client::builder(TokioExecutor::new()).build(tls))
 }
 
 #[cfg(test)]

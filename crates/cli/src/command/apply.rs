@@ -32,7 +32,7 @@ pub(crate) struct Apply {
 }
 
 /// Ends with 1 if a step is refused; nothing is done then.
-pub(crate) async fn run(apply: &Apply, context: &Context) -> Result<Exit, Failure> {
+pub(crate) async fn run(apply: Apply, context: &Context) -> Result<Exit, Failure> {
     let beside = || context.config.parent().unwrap_or(Path::new("")).join("agents");
     let wishes = read(&apply.folder.clone().unwrap_or_else(beside))?;
     let body = Object::new().with("prune", apply.prune).with("agents", wishes);

@@ -50,7 +50,7 @@ impl Check {
 }
 
 /// Ends with 1 if anything is bad.
-pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
+pub(crate) async fn run(_: Doctor, context: &Context) -> Result<Exit, Failure> {
     let mut checks = vec![configuration(&context.config)];
     checks.extend(home(&context.home));
     checks.extend(ledger(&context.home));

@@ -3,7 +3,7 @@
 use clap::Args;
 use placet_domain::{Code, Object};
 
-use crate::{context::Context, exit::Exit, print::out};
+use crate::{context::Context, exit::Exit, failure::Failure, print::out};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: placet explain PL-1301")]
@@ -12,7 +12,7 @@ pub(crate) struct Explain {
     code: Option<Code>,
 }
 
-pub(crate) fn run(explain: &Explain, context: &Context) -> Exit {
+pub(crate) async fn run(explain: Explain, context: &Context) -> Result<Exit, Failure> {
     let screen = context.screen;
     let codes: Vec<Code> = explain.code.map_or_else(|| Code::ALL.to_vec(), |code| vec![code]);
     if screen.is_json() {
@@ -25,7 +25,7 @@ pub(crate) fn run(explain: &Explain, context: &Context) -> Exit {
             codes.iter().map(|code| vec![code.to_string(), code.what().to_owned()]).collect();
         screen.table(&["code", "what happened"], &rows);
     }
-    Exit::Ok
+    Ok(Exit::Ok)
 }
 
 fn described(code: Code) -> Object {

@@ -49,7 +49,7 @@ pub(crate) struct Checkpoint {
     log: Log,
 }
 
-pub(crate) fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
+pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
     match verb {
         Verb::Verify(verify) => {
             let keys = verify.log.keys(context)?;

@@ -68,7 +68,7 @@ struct Proved {
     proof: String,
 }
 
-pub(crate) fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
+pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
     match verb {
         Verb::Show(Show { id, log }) => {
             let keys = log.keys(context)?;

@@ -18,7 +18,7 @@ pub(crate) struct Status {
 }
 
 /// Ends with 1 if no calls can be taken.
-pub(crate) async fn run(status: &Status, context: &Context) -> Result<Exit, Failure> {
+pub(crate) async fn run(status: Status, context: &Context) -> Result<Exit, Failure> {
     let query = if status.probe { "?probe=true" } else { "" };
     let answer = context.client().get(&format!("/v1/status{query}")).await?;
     let ready = answer.member("ready").and_then(Json::as_bool) == Some(true);

@@ -22,7 +22,7 @@ fn known(text: &str) -> Result<String, String> {
     text.parse::<Lookup>().map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
-pub(crate) async fn run(who: &Who, context: &Context) -> Result<Exit, Failure> {
+pub(crate) async fn run(who: Who, context: &Context) -> Result<Exit, Failure> {
     let answer = context.client().get(&format!("/v1/who/{}", who.id)).await?;
     if context.screen.is_json() {
         context.screen.json(&answer);

@@ -40,7 +40,7 @@ struct Pool {
     upstream: Uri,
     host: HeaderValue,
     target: Uri,
-    /// The one that waits longest is used first: its last answer has had the time to end.
+    /// The last one back is used first: its buffers are warm, and the others may run out.
     idle: Mutex<VecDeque<Idle>>,
     is_swept: AtomicBool,
 }

@@ -8,11 +8,6 @@ use hyper::{
     body::{Bytes, Incoming},
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue},
 };
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
 use placet_domain::{ConnectorName, Json, limits};
 use placet_wire::{
     Id, MCP_SESSION_ID, Outbound, ResponseBody,
@@ -29,6 +24,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     print::{note, visible},
+    web::{self, Client},
 };
 
 /// The pause before a stream that ended is opened again, unless the stream names one.
@@ -46,7 +42,7 @@ pub(crate) struct Gateway {
     pub(crate) conversation: Conversation,
     uri: Uri,
     token: Token,
-    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: Client,
 }
 
 /// The address in `gateway.listen`. Nothing else of the configuration is looked at: its secrets are not ours.
@@ -64,27 +60,9 @@ pub(crate) fn listening(config: &Path) -> Result<String, Failure> {
 impl Gateway {
     /// A connector at a base address: `https`, or plain `http` within this machine.
     pub(crate) fn new(base: &str, connector: &ConnectorName, token: Token) -> Result<Self, Failure> {
-        let usage = |why: String| Failure::new(why).with_exit(Exit::Usage);
-        let uri: Uri = format!("{}/mcp/{connector}", base.trim_end_matches('/'))
-            .parse()
-            .map_err(|error| usage(format!("`{base}` is not an address: {error}")))?;
-        match (uri.scheme_str(), uri.host()) {
-            (Some("https"), Some(_)) | (Some("http"), Some("localhost" | "127.0.0.1" | "[::1]")) => {}
-            (Some("http"), Some(_)) => {
-                return Err(usage(format!("`{base}` would carry the token unencrypted; use `https`")));
-            }
-            _ => return Err(usage(format!("`{base}` is not an `http` or `https` address"))),
-        }
-        let mut tcp = HttpConnector::new();
-        tcp.set_nodelay(true);
-        tcp.enforce_http(false);
-        let tls = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider())
-            .map_err(Failure::of("TLS cannot be used"))?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        let http = Client::builder(TokioExecutor::new()).build(tls);
+        let address = format!("{}/mcp/{connector}", base.trim_end_matches('/'));
+        let uri = web::address(&address).map_err(|why| Failure::new(why).with_exit(Exit::Usage))?;
+        let http = web::client().map_err(Failure::new)?;
         Ok(Self { conversation: Conversation::default(), uri, token, http })
     }
 
