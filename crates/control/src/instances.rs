@@ -113,6 +113,7 @@ fn request(mut fields: Fields, by: PersonName) -> Result<StartRequest, Problem> 
         kind: fields.optional("kind")?,
         purpose: text(fields.optional("purpose")?),
         scope: fields.list("scope")?,
+        groups: Vec::new(),
     };
     // A negative life becomes none, which the engine refuses.
     let life = fields.integer("ttl")?.map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));

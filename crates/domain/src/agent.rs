@@ -150,4 +150,7 @@ pub struct Mandate {
     pub purpose: Option<String>,
     /// What it is narrowed to, in the words of scopes; empty does not narrow. The effective right is policy ∩ scope.
     pub scope: Vec<String>,
+    /// The groups into which the identity provider put the person acted for when it vouched for them. They count for
+    /// this run, besides those of the directory.
+    pub groups: Vec<GroupName>,
 }

@@ -7,6 +7,7 @@ mod enrolment;
 mod exchange;
 mod federation;
 mod form;
+mod groups;
 mod issuer;
 mod key_cache;
 mod manage;

@@ -277,6 +277,8 @@ impl Engine {
 
 fn about(instance: &Instance) -> Object {
     let mandate = &instance.mandate;
+    let groups: Vec<&str> = mandate.groups.iter().map(|group| group.as_str()).collect();
+    let groups = (!groups.is_empty()).then_some(groups);
     Object::new()
         .with("agent", instance.agent.as_str())
         .with("instance", instance.id.to_string())
@@ -284,6 +286,7 @@ fn about(instance: &Instance) -> Object {
         .with_some("task", mandate.task.as_deref())
         .with_some("ticket", mandate.ticket.as_deref())
         .with_some("on_behalf_of", mandate.on_behalf_of.as_ref().map(|person| person.as_str()))
+        .with_some("groups", groups)
         .with_some("kind", mandate.kind.as_ref().map(|kind| kind.as_str()))
         .with_some("purpose", mandate.purpose.as_deref())
         .with_some("scope", (!mandate.scope.is_empty()).then(|| mandate.scope.join(" ")))

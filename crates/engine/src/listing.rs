@@ -9,8 +9,7 @@ impl Engine {
     #[must_use]
     pub fn shows(&self, caller: &Caller, connector: &ConnectorName, tool: &ToolName) -> bool {
         let now = self.ports.clock.now();
-        let user =
-            caller.instance().mandate.on_behalf_of.as_ref().and_then(|name| self.ports.people.person(name));
+        let user = self.acted_for(&caller.instance().mandate);
         matches!(self.catalogue.look_up(connector, tool), Lookup::Accepted(_))
             && self.within_charter(caller.agent(), connector, &Operation::Tool(tool.clone())).is_ok()
             && self.may_be_within_mandate(caller, connector, &Operation::Tool(tool.clone()))

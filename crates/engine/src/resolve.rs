@@ -16,12 +16,11 @@ impl Engine {
         call: ToolCall,
         now: Timestamp,
     ) -> Result<AccessRequest, Stopped> {
-        let on_behalf_of = caller.instance().mandate.on_behalf_of.as_ref();
         let mut request = AccessRequest {
             now,
             agent: caller.agent().clone(),
             instance: caller.instance().clone(),
-            user: on_behalf_of.and_then(|name| self.ports.people.person(name)),
+            user: self.acted_for(&caller.instance().mandate),
             call,
             pin: None,
             resource: None,

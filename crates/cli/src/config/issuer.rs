@@ -18,6 +18,7 @@ pub(super) struct Entry {
     audience: Option<String>,
     client_id: Option<String>,
     person: Option<String>,
+    groups: Option<String>,
     jwks_file: Option<String>,
     jwks: Option<String>,
     jwks_url: Option<String>,
@@ -59,9 +60,12 @@ fn issuer(folder: &Path, key: &str, entry: Entry) -> Result<TrustedIssuer, Wrong
         (None, _) => return Err(wrong(key, "`url` is missing: the `iss` of its tokens")),
     };
     check_url(key, kind, &url)?;
-    if kind != IssuerKind::Idp && (entry.client_id.is_some() || entry.person.is_some()) {
-        return Err(wrong(key, "`client_id` and `person` are for an issuer of kind `idp`"));
+    let about_people = [&entry.client_id, &entry.person, &entry.groups];
+    if kind != IssuerKind::Idp && about_people.iter().any(|entry| entry.is_some()) {
+        return Err(wrong(key, "`client_id`, `person` and `groups` are for an issuer of kind `idp`"));
     }
+    let groups = entry.groups.unwrap_or_else(|| "groups".to_owned());
+    let _path: ClaimPath = groups.parse().map_err(|error| wrong(key, error))?;
     let person = entry.person.unwrap_or_else(|| "email".to_owned());
     let _path: ClaimPath = person.parse().map_err(|error| wrong(key, error))?;
     let parse = |document: &[u8]| match kind {
@@ -94,6 +98,7 @@ fn issuer(folder: &Path, key: &str, entry: Entry) -> Result<TrustedIssuer, Wrong
         audience: entry.audience,
         client_id: entry.client_id,
         person,
+        groups,
         keys,
     })
 }
@@ -163,6 +168,8 @@ mod tests {
             "name = \"a\"\nkind = \"oidc\"\nurl = \"https://a\"\njwks = '@KEYS@'\njwks_file = \"x\"",
             "name = \"a\"\nkind = \"oidc\"\nurl = \"https://a\"\njwks = '{}'",
             "name = \"a\"\nkind = \"oidc\"\nurl = \"https://a\"\nclient_id = \"x\"",
+            "name = \"a\"\nkind = \"oidc\"\nurl = \"https://a\"\ngroups = \"roles\"",
+            "name = \"a\"\nkind = \"idp\"\nurl = \"https://a\"\ngroups = \"a..b\"",
             "name = \"a\"\nkind = \"spiffe\"\nurl = \"spiffe://a\"",
             "name = \"a\"\nkind = \"spiffe\"\nurl = \"spiffe://a/b\"\njwks = '@KEYS@'",
             "name = \"a\"\nkind = \"github\"\n[[issuer]]\nname = \"b\"\nkind = \"github\"",

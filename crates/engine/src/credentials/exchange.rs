@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use placet_domain::{AgentName, InstanceId, Mandate, Object, PersonName, Timestamp};
+use placet_domain::{AgentName, GroupName, InstanceId, Mandate, Object, PersonName, Timestamp};
 use placet_identity::{
     ACCESS_TOKEN_TYPE, AccessToken, Audience, Claims, ExchangeRequest, ExchangeRule, ExchangeSubject,
     ForeignClaims, ID_TOKEN_TYPE, JWT_TYPE, OAuthCode, OAuthError, Scope, Thumbprint, TokenType, Trust,
@@ -13,6 +13,7 @@ use placet_identity::{
 use super::{
     Answered, Form, IssuerKind, OAuthRequest,
     client::{Client, Proven, refused},
+    groups::groups_of,
     mandate::asked_life,
     token::Granted,
 };
@@ -21,7 +22,7 @@ use crate::{Caller, Engine, StartRequest};
 /// On whose authority.
 enum Subject {
     /// A person, by the word of the company's identity provider.
-    Person { person: PersonName, claims: ForeignClaims, issuer: String },
+    Person { person: PersonName, groups: Vec<GroupName>, claims: ForeignClaims, issuer: String },
     /// A living instance of ours.
     Own { token: Arc<AccessToken>, caller: Caller },
 }
@@ -87,14 +88,16 @@ impl Engine {
         actor: &Actor,
     ) -> Answered<(Option<InstanceId>, Mandate)> {
         let asked = self.asked_mandate(form)?;
-        let (parent, person) = match subject {
-            Subject::Person { person, .. } => (actor.instance, Some(person.clone())),
+        let (parent, on_behalf_of, groups) = match subject {
+            Subject::Person { person, groups, .. } => (actor.instance, Some(person.clone()), groups.clone()),
             Subject::Own { caller, .. } => {
-                (Some(caller.instance().id), caller.instance().mandate.on_behalf_of.clone())
+                let Mandate { on_behalf_of, groups, .. } = &caller.instance().mandate;
+                (Some(caller.instance().id), on_behalf_of.clone(), groups.clone())
             }
         };
+        let asked = Mandate { on_behalf_of, groups, ..asked };
         let known = parent.and_then(|id| self.ports.mandates.instance(id));
-        let Some(known) = known else { return Ok((parent, Mandate { on_behalf_of: person, ..asked })) };
+        let Some(known) = known else { return Ok((parent, asked)) };
         let before = &known.mandate;
         // What is known about a job does not change by handing a part of it on.
         let mut facts = before.facts.clone();
@@ -109,7 +112,6 @@ impl Engine {
             task: asked.task.or_else(|| before.task.clone()),
             ticket: asked.ticket.or_else(|| before.ticket.clone()),
             purpose: asked.purpose.or_else(|| before.purpose.clone()),
-            on_behalf_of: person,
             facts,
             ..asked
         };
@@ -176,7 +178,8 @@ impl Engine {
             .with_type(form_of_type)
             .accept(unverified, now)
             .map_err(|error| OAuthError::exchanged(&error))?;
-        Ok(Subject::Person { person: self.person_of(held, &claims)?, claims, issuer: issuer.name.clone() })
+        let (person, groups) = (self.person_of(held, &claims)?, groups_of(held, &claims)?);
+        Ok(Subject::Person { person, groups, claims, issuer: issuer.name.clone() })
     }
 
     /// A token of ours whose instance lives.

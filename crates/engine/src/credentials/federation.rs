@@ -12,6 +12,7 @@ use placet_identity::{
 use super::{
     Answered, IssuerKind, OAuthRequest,
     client::{Proven, refused},
+    groups::groups_of,
     key_cache::KeyCache,
     token::Granted,
 };
@@ -86,6 +87,7 @@ impl Engine {
         let run = self.run_of(&client.agent, form)?;
         let mut mandate = run.mandate;
         mandate.on_behalf_of = Some(person);
+        mandate.groups = groups_of(held, &accepted.claims)?;
         if let Some(scope) = &accepted.scope {
             mandate.scope = crate::scope::narrowed_by(&mandate.scope, scope)
                 .map_err(|why| OAuthError::new(OAuthCode::InvalidScope, why))?;

@@ -17,6 +17,8 @@ pub struct TrustedIssuer {
     pub client_id: Option<String>,
     /// The claim that is the name of a person here.
     pub person: String,
+    /// The claim that lists the groups of a person.
+    pub groups: String,
     /// Where its keys come from.
     pub keys: KeySource,
 }

@@ -36,6 +36,7 @@ impl Engine {
                     crate::scope::tokens(&scope)
                 }
             },
+            groups: Vec::new(),
         })
     }
 

@@ -45,6 +45,7 @@ pub(super) fn issuer(name: &str, kind: IssuerKind, url: &str, keys: KeySource) -
         audience: None,
         client_id: Some("placet".to_owned()),
         person: "preferred_username".to_owned(),
+        groups: "groups".to_owned(),
         keys,
     }
 }

@@ -208,3 +208,35 @@ async fn an_identity_assertion_lets_its_client_act_for_the_person_once() {
     let unsigned = [("grant_type", JWT_BEARER), ("assertion", &*assertion("billing"))];
     denied(&world.engine.token(request(&unsigned)).await, "invalid_client");
 }
+
+#[tokio::test]
+async fn groups_of_the_identity_providers_token_are_the_persons_for_that_run_alone() {
+    let veto = r#"@id("sales-only") @reason("sales alone") forbid (principal is User, action == Action::"crm.update_deal", resource)
+unless { principal in Group::"sales" };"#;
+    let idp = Signer::ed25519(30, "idp");
+    let policy = builder().policies(veto);
+    let world = opened(policy.issuer(issuer("idp", IssuerKind::Idp, IDP, fixed(&idp)))).await;
+    let key = with_key(&world).await;
+    let run = world.agent("billing").start().await;
+    let claims = || identity(&world, "bob", "placet");
+    let with = granted(
+        &of_person(&world, &run, &idp.token("JWT", claims().with("groups", vec!["sales", "a b"]))).await,
+    );
+    let without = granted(&of_person(&world, &run, &idp.token("JWT", claims())).await);
+    answered(&calls(&world, bearer(&with), UPDATE, SMALL).await);
+    refused(&calls(&world, bearer(&without), UPDATE, SMALL).await, Code::Vetoed);
+    // A part of the job that is handed on keeps them.
+    let own = subject(&with, ACCESS_TOKEN_TYPE);
+    let child = granted(&world.engine.token(signed(&world, &key, &[&[EXCHANGE][..], &own].concat())).await);
+    answered(&calls(&world, bearer(&child), UPDATE, SMALL).await);
+    // A veto may depend on a group: what cannot be read as a whole gives nothing.
+    let many: Vec<String> = (0..257).map(|n| format!("g{n}")).collect();
+    for claims in [
+        claims().with("groups", "sales"),
+        claims().with("groups", many.iter().map(String::as_str).collect::<Vec<_>>()),
+        claims().with("groups", vec![1_i64]),
+        claims().with("_claim_names", Object::new().with("groups", "src1")),
+    ] {
+        denied(&of_person(&world, &run, &idp.token("JWT", claims)).await, "access_denied");
+    }
+}

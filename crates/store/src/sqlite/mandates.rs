@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use parking_lot::RwLock;
-use placet_domain::{Instance, InstanceId, Mandate, Timestamp};
+use placet_domain::{GroupName, Instance, InstanceId, Mandate, Timestamp};
 use placet_engine::ports::{Mandates, StoreError};
 
 use super::{
@@ -81,8 +81,8 @@ impl Mandates for SqliteMandates {
             let row = Row::from(&instance);
             sqlx::query(
                 "INSERT INTO instances (id, agent, task, ticket, on_behalf_of, facts, started_by, started_us, \
-                 expires_us, revoked_us, parent, kind, purpose, scope) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 expires_us, revoked_us, parent, kind, purpose, scope, \
+                 person_groups) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )
             .bind(row.id)
             .bind(row.agent)
@@ -98,6 +98,7 @@ impl Mandates for SqliteMandates {
             .bind(row.kind)
             .bind(row.purpose)
             .bind(row.scope)
+            .bind(row.person_groups)
             .execute(&mut *writer)
             .await
             .map_err(failed(START))?;
@@ -147,6 +148,7 @@ struct Row {
     kind: Option<String>,
     purpose: Option<String>,
     scope: String,
+    person_groups: String,
 }
 
 impl From<&Instance> for Row {
@@ -167,6 +169,7 @@ impl From<&Instance> for Row {
             kind: mandate.kind.as_ref().map(ToString::to_string),
             purpose: mandate.purpose.clone(),
             scope: mandate.scope.join(" "),
+            person_groups: mandate.groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(" "),
         }
     }
 }
@@ -187,6 +190,12 @@ impl TryFrom<Row> for Instance {
                 purpose: row.purpose,
                 // No token of a scope holds a space.
                 scope: row.scope.split_whitespace().map(str::to_owned).collect(),
+                // Nor does the name of a group.
+                groups: row
+                    .person_groups
+                    .split_whitespace()
+                    .map(|group| noun("person_groups", group))
+                    .collect::<Result<_, _>>()?,
             },
             started_by: noun("started_by", &row.started_by)?,
             started: Timestamp::from_micros(row.started_us),

@@ -81,6 +81,7 @@ pub(crate) fn instance(n: u8) -> Instance {
             kind: Some(parse("renewal")),
             purpose: Some("it ends soon".to_owned()),
             scope: vec!["crm.get_deal".to_owned(), "mail".to_owned()],
+            groups: vec![parse("sales"), parse("leads")],
         },
         started_by: parse("ana@example.com"),
         started,
