@@ -1,19 +1,22 @@
-// The company's identity provider, by `oidc-provider`: `idp.mjs PORT KEYS ISSUER-OF-PLACET`. Whoever signs in is
-// believed; it is the tokens that the check is about.
+// The company's identity provider, by `oidc-provider`: `idp.mjs PORT KEYS ISSUER-OF-PLACET CONSOLE`. Whoever signs
+// in is believed; it is the tokens that the check is about. Bob and Eve are in sales, and Eve's address is not verified.
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import Provider from "oidc-provider";
 
-const [port, keyFile, audience] = process.argv.slice(2);
+const [port, keyFile, audience, console] = process.argv.slice(2);
 const issuer = `http://127.0.0.1:${port}`;
 const key = JSON.parse(readFileSync(keyFile)).idp.private;
-const claimsOf = (sub) => ({ sub, email: `${sub}@example.com`, email_verified: sub !== "eve", groups: ["sales"] });
+const claimsOf = (sub) => ({
+  sub, email: `${sub}@example.com`, email_verified: sub !== "eve", ...(sub !== "dan" && { groups: ["sales"] }),
+});
+const client = (client_id, redirect) => ({
+  client_id, application_type: "native", token_endpoint_auth_method: "none", redirect_uris: [redirect],
+  grant_types: ["authorization_code"], response_types: ["code"],
+});
 
 const provider = new Provider(issuer, {
-  clients: [{
-    client_id: "placet", application_type: "native", token_endpoint_auth_method: "none",
-    redirect_uris: ["http://127.0.0.1/callback"], grant_types: ["authorization_code"], response_types: ["code"],
-  }],
+  clients: [client("placet", "http://127.0.0.1/callback"), client("console", `${console}/sign-in/callback`)],
   jwks: { keys: [key] },
   cookies: { keys: [randomUUID()] },
   findAccount: (_context, sub) => ({ accountId: sub, claims: () => claimsOf(sub) }),

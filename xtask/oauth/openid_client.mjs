@@ -108,6 +108,21 @@ for (const [kind, type] of [["id_token", TYPES.id], ["access_token", TYPES.acces
   });
 }
 
+await check("token exchange: the person's groups at the provider decide", async () => {
+  const list = async (person) => {
+    const subject = person === "bob" ? signedIn : await signIn(person);
+    const { access_token } = await client.genericGrantRequest(config, EXCHANGE, {
+      subject_token: subject.id_token, subject_token_type: TYPES.id,
+      actor_token: own.access_token, actor_token_type: TYPES.access,
+    });
+    return call(bearer(access_token), "list_deals", {});
+  };
+  const [bob, dan] = [await list("bob"), await list("dan")];
+  must(bob.done, `with the group: ${JSON.stringify(bob.body)}`);
+  must(!dan.done && dan.code === "PL-1202", `without it: ${JSON.stringify(dan.body)}`);
+  return `with the group: done; without it: ${dan.code}`;
+});
+
 await check("token exchange: a person whose address the provider has not verified is refused", async () => {
   const eve = await signIn("eve");
   return refused(client.genericGrantRequest(config, EXCHANGE, {

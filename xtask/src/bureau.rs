@@ -22,11 +22,17 @@ use crate::{
 };
 
 /// Of exact versions, like everything foreign.
-const PACKAGES: [&str; 4] =
-    ["oidc-provider@9.13.3", "openid-client@6.8.9", "oauth4webapi@3.8.8", "jose@6.2.17"];
+const PACKAGES: [&str; 5] = [
+    "oidc-provider@9.13.3",
+    "openid-client@6.8.9",
+    "oauth4webapi@3.8.8",
+    "jose@6.2.17",
+    "@modelcontextprotocol/sdk@1.32.2",
+];
 /// How long one script may take.
 const SCRIPT: Duration = Duration::from_secs(240);
-/// Agents may do everything but change a deal; that waits for a person.
+/// Agents may do everything but change a deal; that waits for a person. For people they list deals only if those are in
+/// sales, which nobody is but by the word of the identity provider.
 const POLICY: &str = r#"
 @id("agents")
 permit (principal is Agent, action, resource);
@@ -38,17 +44,25 @@ permit (principal is Agent, action, resource);
 @timeout("1h")
 forbid (principal is Agent, action in [Action::"crm.update_deal"], resource);
 
+@id("sales-lists")
+@reason("the list of deals is for sales")
+forbid (principal is User, action == Action::"crm.list_deals", resource)
+unless { principal in Group::"sales" };
+
 @id("approvers-approve")
 permit (principal is User, action == Action::"approve", resource is ApprovalRequest)
 when { principal in resource.approvers };
 "#;
-/// Alice stands in for Carol, who owns the agents; Bob and Eve are those for whom they act.
+/// Alice stands in for Carol, who owns the agents; Bob, Dan and Eve are those for whom they act.
 const PEOPLE: &str = r#"
 [[person]]
 name = "carol"
 
 [[person]]
 name = "bob@example.com"
+
+[[person]]
+name = "dan@example.com"
 
 [[person]]
 name = "eve@example.com"
@@ -70,6 +84,25 @@ name = "company"
 kind = "idp"
 client_id = "placet"
 "#;
+/// People of a deployment where they sign in at the identity provider.
+const SIGN_IN: &str = r#"
+[[person]]
+name = "bob@example.com"
+
+[[person]]
+name = "dan@example.com"
+
+[[person]]
+name = "eve@example.com"
+
+[roles]
+viewer = ["sales"]
+admin = ["operators"]
+
+[sign_in]
+client_id = "console"
+scopes = ["openid", "email", "groups"]
+"#;
 /// Agents, and the one who proves itself in a way of its own or in none yet.
 const AGENTS: [&str; 6] = ["ant", "bee", "cat", "dog", "eel", "fox"];
 
@@ -81,6 +114,8 @@ pub(crate) struct Bureau {
     folder: PathBuf,
     keys: PathBuf,
     provider: SocketAddr,
+    /// Where people sign in at the control API, in a place of its own.
+    console: u16,
     upstream: String,
     crm: Crm,
     place: Place,
@@ -124,8 +159,20 @@ impl Bureau {
         let place = place(&placet, &place_folder, &upstream)?;
         let keys = place_folder.join("keys.json");
         let idp = None;
-        let bureau =
-            Self { node, placet, folder, keys, provider, upstream, crm, place, idp, _everything: everything };
+        let console = process::free_port()?;
+        let bureau = Self {
+            node,
+            placet,
+            folder,
+            keys,
+            provider,
+            console,
+            upstream,
+            crm,
+            place,
+            idp,
+            _everything: everything,
+        };
         bureau.register()?;
         Ok(bureau)
     }
@@ -133,11 +180,30 @@ impl Bureau {
     /// Starts the company's identity provider.
     pub(crate) fn open_idp(&mut self) -> Result<(), Failure> {
         let mut command = self.node.script(self.node.folder().join("idp.mjs"));
-        command.arg(self.provider.port().to_string()).arg(&self.keys).arg(self.issuer());
+        command.arg(self.provider.port().to_string()).arg(&self.keys).arg(self.issuer()).arg(self.console());
         let mut running = process::start(&mut command, &self.folder.join("idp.log"))?;
         running.wait_for(self.provider, Duration::from_secs(15))?;
         self.idp = Some(running);
         Ok(())
+    }
+
+    /// A deployment whose people sign in at the identity provider. Its operators have roles, so it is another one.
+    pub(crate) fn with_people(&self) -> Result<Place, Failure> {
+        let folder = self.folder.join("people");
+        fs::create_dir_all(&folder)?;
+        let upstream = format!(
+            "[connector.crm]\nurl = \"http://{}/mcp\"\n\n[control]\nlisten = \"127.0.0.1:{}\"\n{SIGN_IN}\
+             issuer = \"http://{}\"\n",
+            self.crm.address(),
+            self.console,
+            self.provider
+        );
+        place(&self.placet, &folder, &upstream)
+    }
+
+    /// Where people find the control API of that deployment.
+    pub(crate) fn console(&self) -> String {
+        format!("http://localhost:{}", self.console)
     }
 
     /// Starts the place anew: with bound tokens only, and a nonce in every proof. Returns a bearer token from before.

@@ -1,5 +1,6 @@
-//! Foreign OAuth parties: `oidc-provider` as the company's identity provider, `openid-client`, `oauth4webapi` and Authlib
-//! as clients, `jose` for everything that others sign, and the MCP suite's look at an authorization server.
+//! Foreign OAuth parties: `oidc-provider` as the company's identity provider, `openid-client`, `oauth4webapi`, Authlib
+//! and the MCP SDK as clients, a browser of people who sign in, `jose` for everything that others sign, and the MCP
+//! suite's look at an authorization server.
 
 use std::{path::Path, process::Command, time::Duration};
 
@@ -20,7 +21,7 @@ const SUITE_VERSION: &str = "0.2.0-alpha.12";
 /// How long one scenario may take.
 const SCENARIO: Duration = Duration::from_secs(60);
 
-/// Metadata of an authorization endpoint. Placet has none.
+/// Metadata of the code grant, which Placet does not have.
 const OF_CODES: [&str; 3] =
     ["authorization_endpoint", "response_types_supported", "code_challenge_methods_supported"];
 
@@ -28,8 +29,8 @@ const OF_CODES: [&str; 3] =
 const INAPPLICABLE: [(&str, &str); 2] = [
     (
         "authorization-code-grant",
-        "Placet has no authorization endpoint: agents have credentials of their own, people come by token exchange or \
-         ID-JAG",
+        "Placet grants nothing at an authorization endpoint: agents have credentials of their own, people come by token \
+         exchange or ID-JAG",
     ),
     (
         "client scenarios auth/*",
@@ -46,11 +47,13 @@ pub(crate) fn run() -> Result<(), Failure> {
     let suite = Node::with("conformance", &[&format!("{SUITE}@{SUITE_VERSION}")])?;
     bureau.open_idp()?;
     let (mut looked, mut missed) = (0, 0);
-    for script in ["openid_client.mjs", "oauth4webapi.mjs"] {
-        let report = bureau.node(script, &json!({}))?;
+    let people = bureau.with_people()?;
+    for script in ["openid_client.mjs", "oauth4webapi.mjs", "mcp_sdk.mjs", "people.mjs"] {
+        let report = bureau.node(script, &json!({ "console": bureau.console() }))?;
         looked += report.lines.len();
         missed += report.print(script, true);
     }
+    people.must(&["ledger", "verify"])?;
     let mut authlib = Command::new(python.binary());
     authlib.env("PYTHONDONTWRITEBYTECODE", "1").arg(bureau::scripts().join("authlib_client.py"));
     let report = bureau.run(authlib, "authlib_client.py", &Value::Null)?;

@@ -34,6 +34,7 @@ impl Gateway {
         match (request.method().clone(), path.as_str()) {
             (Method::GET, SERVER) => document(self.engine.authorization_server()),
             (Method::GET, "/oauth/jwks") => document(self.engine.token_keys()),
+            (Method::GET, "/oauth/authorize") => no_consent(),
             (Method::GET, path) if path.starts_with(RESOURCE) => self.resource(path),
             (Method::POST, "/oauth/token" | "/oauth/introspect" | "/oauth/revoke" | "/oauth/enrol") => {
                 let (parts, body) = request.into_parts();
@@ -44,8 +45,8 @@ impl Gateway {
             }
             (
                 _,
-                SERVER | "/oauth/jwks" | "/oauth/token" | "/oauth/introspect" | "/oauth/revoke"
-                | "/oauth/enrol",
+                SERVER | "/oauth/authorize" | "/oauth/jwks" | "/oauth/token" | "/oauth/introspect"
+                | "/oauth/revoke" | "/oauth/enrol",
             ) => empty(StatusCode::METHOD_NOT_ALLOWED),
             _ => nowhere(&path),
         }
@@ -198,6 +199,14 @@ fn document(document: Object) -> Response<Body> {
     let age = HeaderValue::from_static("public, max-age=300");
     response.headers_mut().insert(header::CACHE_CONTROL, age);
     response
+}
+
+/// What a person reads whose client opened a browser. Nothing of the request is looked at, and nobody is sent anywhere.
+fn no_consent() -> Response<Body> {
+    let why = "nobody signs in here for an agent: an agent has a credential of its own";
+    let next = "configure the client with `client_credentials` and `private_key_jwt`, or with the token that \
+                `placet instance start` prints";
+    problem(StatusCode::BAD_REQUEST, &Refusal::new(Code::NoCredential, why).with_next(next))
 }
 
 fn nowhere(path: &str) -> Response<Body> {

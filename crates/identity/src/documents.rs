@@ -10,6 +10,8 @@ use crate::{AccessToken, Algorithm, OAuthError};
 pub struct AuthorizationServer<'a> {
     /// `issuer`.
     pub issuer: &'a str,
+    /// `authorization_endpoint`.
+    pub authorization_endpoint: &'a str,
     /// `token_endpoint`.
     pub token_endpoint: &'a str,
     /// `jwks_uri`.
@@ -27,12 +29,14 @@ pub struct AuthorizationServer<'a> {
 }
 
 impl AuthorizationServer<'_> {
-    /// The metadata document. It promises no authorization endpoint: consent is a mandate or an IdP's matter.
+    /// The metadata document. It promises no response type: consent is a mandate or an IdP's matter. An authorization
+    /// endpoint is named all the same, because clients that read metadata strictly stop without one.
     #[must_use]
     pub fn metadata(&self) -> Object {
         let signing: Vec<&str> = Algorithm::ALL.iter().map(|one| one.name()).collect();
         Object::new()
             .with("issuer", self.issuer)
+            .with("authorization_endpoint", self.authorization_endpoint)
             .with("token_endpoint", self.token_endpoint)
             .with("jwks_uri", self.jwks_uri)
             .with("introspection_endpoint", self.introspection_endpoint)
@@ -203,6 +207,7 @@ mod tests {
     fn metadata_name_the_endpoints_and_only_asymmetric_algorithms() {
         let server = AuthorizationServer {
             issuer: "https://a",
+            authorization_endpoint: "https://a/authorize",
             token_endpoint: "https://a/token",
             jwks_uri: "https://a/jwks",
             introspection_endpoint: "https://a/introspect",

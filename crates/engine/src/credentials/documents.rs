@@ -16,6 +16,7 @@ impl Engine {
         let at = |path: &str| format!("{}/oauth/{path}", self.base());
         AuthorizationServer {
             issuer: &self.deployment.issuer,
+            authorization_endpoint: &at("authorize"),
             token_endpoint: &at("token"),
             jwks_uri: &at("jwks"),
             introspection_endpoint: &at("introspect"),
