@@ -6,6 +6,7 @@ use std::{process::ExitCode, time::Instant};
 
 use crate::failure::Failure;
 
+mod authzen;
 mod bench;
 mod book;
 mod bureau;
@@ -58,6 +59,7 @@ const CHECKS: &[Check] = &[
     }),
     ("tokens", "bad tokens at every door, exchanges that would grow, ids of others", |_| tokens::run()),
     ("quickstart", "from nothing to an agent's first call, by examples/quickstart.sh", |_| quickstart::run()),
+    ("authzen", "the AuthZEN scenarios and a foreign client at the decision API", |_| authzen::run()),
     ("fuzz", "any bytes at the parsers and decoders [--seconds N]", fuzz::run),
     ("bench-gateway", "calls through the gateway against direct ones", bench::gateway),
     ("bench-decide", "payload to verdict, indexed against stock", bench::decide),

@@ -1,6 +1,7 @@
 //! `placet.toml`: read completely before anything is opened or bound.
 //! `config/file.rs` is what people type; here is what the program uses.
 
+mod application;
 mod connector;
 mod control;
 mod file;
@@ -18,7 +19,7 @@ use std::{
 
 use placet_connect::ConnectorConfig;
 use placet_domain::limits;
-use placet_engine::{DpopRule, RegistryRules, TrustedIssuer};
+use placet_engine::{DecisionRules, DpopRule, RegistryRules, TrustedIssuer};
 use placet_identity::EventReceiver;
 use placet_policy::{FactType, PolicyConfig, PolicySource};
 
@@ -53,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) people: People,
     /// Who must agree to an agent, and how long a certification holds.
     pub(crate) registry: RegistryRules,
+    /// The applications that ask before they act, and who may ask about others.
+    pub(crate) decisions: DecisionRules,
     /// Systems whose tokens are believed.
     pub(crate) issuers: Vec<TrustedIssuer>,
     /// What is asked of credentials.

@@ -181,6 +181,7 @@ fn engine_config(config: &Config, tokens: KeySet) -> EngineConfig {
         policy: config.policy.clone(),
         approval_use: config.approval_use,
         registry: config.registry.clone(),
+        decisions: config.decisions.clone(),
     }
 }
 

@@ -69,7 +69,7 @@ pub(crate) async fn watch_tools(engine: Arc<Engine>, config: Config, stop: impl 
 
 /// Puts the policy files in force; a bad set keeps the old one and says so.
 pub(crate) async fn reload(engine: &Engine, config: &Config) -> Option<Vec<PolicySource>> {
-    if config.connectors.is_empty() {
+    if config.policy.connectors.is_empty() {
         tracing::info!(
             "there is no connector in placet.toml yet: no call can be made, and policies have nothing to judge"
         );

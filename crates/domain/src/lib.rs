@@ -46,8 +46,8 @@ pub use name::{
 pub use outcome::Outcome;
 pub use person::Person;
 pub use receipt::{
-    ApprovalReceipt, ClientFacts, DecisionReceipt, OutcomeReceipt, ReceiptRef, RegistryChange,
-    RegistryReceipt,
+    ApprovalReceipt, ClientFacts, DecisionReceipt, EvaluationNote, OutcomeReceipt, ReceiptRef,
+    RegistryChange, RegistryReceipt,
 };
 pub use resource::{Resource, ResourceFacts};
 pub use suggestion::{Asked, Effect, Suggestion, suggest};

@@ -25,6 +25,10 @@ pub const APPROVAL_WAIT: Duration = Duration::from_secs(4 * 60 * 60);
 pub const APPROVAL_USE: Duration = Duration::from_secs(15 * 60);
 /// Open approvals one agent may have waiting.
 pub const APPROVALS_PENDING: usize = 20;
+/// Questions that an enforcement point may ask at once.
+pub const EVALUATIONS: usize = 256;
+/// Names that one page of a search of the decision API holds.
+pub const SEARCH: usize = 1_000;
 /// How long a tool may take to answer.
 pub const TOOL_DEADLINE: Duration = Duration::from_secs(5 * 60);
 /// How long a resolver may take to fetch the facts of a resource.

@@ -59,6 +59,31 @@ pub struct DecisionReceipt<'a> {
     pub digest: Option<CallDigest>,
     /// The approval that lifted the gates, or that was asked for.
     pub approval: Option<&'a Approval>,
+    /// Who asked, when the decision answers an enforcement point: nothing was sent anywhere.
+    pub evaluation: Option<&'a EvaluationNote>,
+}
+
+/// What a decision receipt says of a question that an enforcement point asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvaluationNote {
+    /// By which interface: `authzen`, `ext_authz`, `opa`.
+    pub protocol: &'static str,
+    /// The agent that asked.
+    pub asker: AgentName,
+    /// The run of it.
+    pub instance: InstanceId,
+    /// Whom it asked about: type and id as it wrote them.
+    pub subject: String,
+}
+
+impl EvaluationNote {
+    fn to_json(&self) -> Object {
+        Object::new()
+            .with("asker", self.asker.as_str())
+            .with("instance", self.instance.to_string())
+            .with("protocol", self.protocol)
+            .with("subject", clip(&self.subject))
+    }
 }
 
 impl DecisionReceipt<'_> {
@@ -86,6 +111,9 @@ impl DecisionReceipt<'_> {
         }
         if let Some(approval) = self.approval {
             body.set("approval", approval_summary(approval));
+        }
+        if let Some(evaluation) = self.evaluation {
+            body.set("evaluation", evaluation.to_json());
         }
         put_client(&mut body, self.client);
         body

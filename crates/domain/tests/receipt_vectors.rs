@@ -7,9 +7,9 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 use placet_domain::{
     AccessRequest, Agent, AgentStatus, Answer, Approval, ApprovalId, ApprovalReceipt, ApprovalState,
     CallDigest, CallId, Charter, ClientFacts, Code, Commitment, Decision, DecisionReceipt, DenyCause, Digest,
-    Gate, HaltTarget, Instance, InstanceId, Json, Life, Mandate, Object, Obligation, Opening, Operation,
-    Outcome, OutcomeReceipt, PersonName, Pin, PolicyRevision, Reason, ReceiptId, Refusal, RegistryChange,
-    RegistryReceipt, Requester, Resource, ResourceFacts, Tier, Timestamp, ToolCall, Verdict,
+    EvaluationNote, Gate, HaltTarget, Instance, InstanceId, Json, Life, Mandate, Object, Obligation, Opening,
+    Operation, Outcome, OutcomeReceipt, PersonName, Pin, PolicyRevision, Reason, ReceiptId, Refusal,
+    RegistryChange, RegistryReceipt, Requester, Resource, ResourceFacts, Tier, Timestamp, ToolCall, Verdict,
 };
 
 const PARAMS: &str =
@@ -82,6 +82,29 @@ fn receipts_of_attempts_that_were_not_judged_are_these_bytes() {
     let code = Some(Code::Quarantined);
     let unresolved = DecisionReceipt { decision: Err(&why), code, ..judged(&bare, &silent) };
     check("decision-unresolved", &unresolved.to_json());
+}
+
+#[test]
+fn a_receipt_of_a_question_says_who_asked_about_whom() {
+    let silent = ClientFacts::default();
+    let known = request();
+    let note = EvaluationNote {
+        protocol: "authzen",
+        asker: "todo-app".parse().unwrap(),
+        instance: instance_id(),
+        subject: "user:bob".to_owned(),
+    };
+    let decision = Decision {
+        verdict: Verdict::Deny(DenyCause::NoGrant),
+        reasons: Vec::new(),
+        obligations: Vec::new(),
+        revision: PolicyRevision(Digest::of(b"policies")),
+        risk: 40,
+    };
+    let code = Some(Code::NoGrant);
+    let base = judged(&known, &silent);
+    let receipt = DecisionReceipt { decision: Ok(&decision), code, evaluation: Some(&note), ..base };
+    check("decision-evaluation", &receipt.to_json());
 }
 
 #[test]
@@ -278,6 +301,7 @@ fn judged<'a>(request: &'a AccessRequest, client: &'a ClientFacts) -> DecisionRe
         payload: Some(commitment()),
         digest: None,
         approval: None,
+        evaluation: None,
     }
 }
 

@@ -99,16 +99,35 @@ impl Engine {
                 }
                 // A gate that stands only now was not shown to the approver: a new question shows all of them.
                 ApprovalState::Approved(_) => self.ask(request, decision, gates, digest).await,
-                ApprovalState::Denied(answer) => {
-                    let refusal =
-                        Refusal::new(Code::ApprovalDenied, format!("{}: {}", answer.by, answer.rationale))
-                            .with_who(answer.by.to_string());
-                    Evidence::Missing(refusal, Some(found))
-                }
+                ApprovalState::Denied(answer) => Evidence::Missing(refused_by(&answer), Some(found)),
                 ApprovalState::Pending => Evidence::Missing(waiting(&found, request.now), Some(found)),
                 ApprovalState::Consumed(_) => self.ask(request, decision, gates, digest).await,
             },
             Ok(_) => self.ask(request, decision, gates, digest).await,
+            Err(error) => Evidence::Missing(Refusal::new(Code::StoreUnavailable, error.to_string()), None),
+        }
+    }
+
+    /// Looks for a valid approval of exactly this question. Nobody is asked: enforcement points ask for that themselves.
+    pub(crate) async fn known_evidence(
+        &self,
+        policies: &Snapshot,
+        request: &AccessRequest,
+        decision: &Decision,
+    ) -> Evidence {
+        let Verdict::RequireApproval(gates) = &decision.verdict else { return Evidence::NotNeeded };
+        match self.ports.approvals.of_call(digest(request, policies)).await {
+            Ok(Some(found)) if request.now < found.expires => match found.state.clone() {
+                ApprovalState::Approved(answer) if covers(&found, gates) => {
+                    Evidence::Found(Approved { approval: found, answer })
+                }
+                ApprovalState::Denied(answer) => Evidence::Missing(refused_by(&answer), Some(found)),
+                ApprovalState::Pending => Evidence::Missing(waiting(&found, request.now), Some(found)),
+                ApprovalState::Approved(_) | ApprovalState::Consumed(_) => {
+                    Evidence::Missing(requestable(gates), None)
+                }
+            },
+            Ok(_) => Evidence::Missing(requestable(gates), None),
             Err(error) => Evidence::Missing(Refusal::new(Code::StoreUnavailable, error.to_string()), None),
         }
     }
@@ -259,22 +278,40 @@ fn allowed(request: AccessRequest, decision: Decision, approval: Option<Approval
     Judged { named: None, request: Some(request), decision: Some(decision), approval, refusal: None }
 }
 
-fn waiting(approval: &Approval, now: Timestamp) -> Refusal {
-    let gates: Vec<String> = approval
-        .gates
+fn refused_by(answer: &Answer) -> Refusal {
+    Refusal::new(Code::ApprovalDenied, format!("{}: {}", answer.by, answer.rationale))
+        .with_who(answer.by.to_string())
+}
+
+/// Gates that people could lift and nobody has been asked about.
+fn requestable(gates: &[Gate]) -> Refusal {
+    let approvers: BTreeSet<&str> =
+        gates.iter().flat_map(|gate| gate.approvers.iter().map(|group| group.as_str())).collect();
+    let approvers: Vec<&str> = approvers.into_iter().collect();
+    Refusal::new(Code::ApprovalRequired, format!("policy {} asks for a person", named(gates)))
+        .with_next("ask for an approval of exactly this at the access request endpoint")
+        .with_who(approvers.join(", "))
+}
+
+fn named(gates: &[Gate]) -> String {
+    let gates: Vec<String> = gates
         .iter()
         .map(|gate| match &gate.reason {
             Some(reason) => format!("`{}` ({reason})", gate.policy),
             None => format!("`{}`", gate.policy),
         })
         .collect();
+    gates.join(", ")
+}
+
+fn waiting(approval: &Approval, now: Timestamp) -> Refusal {
     let approvers: BTreeSet<&str> =
         approval.gates.iter().flat_map(|gate| gate.approvers.iter().map(|group| group.as_str())).collect();
     let approvers: Vec<&str> = approvers.into_iter().collect();
     let wait: Duration = approval.expires.since(now);
     let mut refusal = Refusal::new(
         Code::ApprovalRequired,
-        format!("policy {} asks for a person", gates.join(", ")),
+        format!("policy {} asks for a person", named(&approval.gates)),
     )
     .with_next(format!(
         "ticket {} is open until {}; when it is approved, send the identical call again once; changed \

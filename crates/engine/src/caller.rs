@@ -48,6 +48,10 @@ impl Caller {
         self.scope.as_ref()
     }
 
+    pub(crate) fn with_instance(&self, instance: Arc<Instance>) -> Self {
+        Self { instance, ..self.clone() }
+    }
+
     pub(crate) fn within(self, scope: Option<Scope>) -> Self {
         Self { scope, ..self }
     }

@@ -101,7 +101,15 @@ impl Engine {
     /// The store cannot be read.
     pub async fn load_pins(&self) -> Result<(), StoreError> {
         for connector in self.connectors() {
-            let pinned = self.ports.pins.pinned(connector).await?;
+            let pinned = match self.decisions.application(connector) {
+                // Declared by the operator: nobody else could have changed it.
+                Some(application) => application
+                    .actions
+                    .iter()
+                    .map(|(action, _)| PinnedTool { accepted: Some(action.clone()), seen: None })
+                    .collect(),
+                None => self.ports.pins.pinned(connector).await?,
+            };
             self.catalogue.replace(connector, &pinned);
         }
         Ok(())

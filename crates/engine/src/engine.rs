@@ -7,8 +7,8 @@ use placet_identity::{Deployment, EventReceiver, KeySet, TokenVerifier};
 use placet_policy::{PolicyConfig, PolicySource, Snapshot};
 
 use crate::{
-    DpopRule, Ports, RegistryRules, TrustedIssuer, catalogue::Catalogue, credentials::Credentialing,
-    events::Events, halts::Halting, keys::Keys, registry::UsageIndex,
+    DecisionRules, DpopRule, Ports, RegistryRules, TrustedIssuer, catalogue::Catalogue,
+    credentials::Credentialing, events::Events, halts::Halting, keys::Keys, registry::UsageIndex,
 };
 
 /// What the operator decides.
@@ -30,6 +30,8 @@ pub struct EngineConfig {
     pub approval_use: Duration,
     /// Who must agree to an agent, and how long a certification holds.
     pub registry: RegistryRules,
+    /// Who may ask about others, and the applications that ask.
+    pub decisions: DecisionRules,
 }
 
 /// Judges calls, and lets happen what may happen.
@@ -48,6 +50,7 @@ pub struct Engine {
     pub(crate) halting: Halting,
     pub(crate) approval_use: Duration,
     pub(crate) registry: RegistryRules,
+    pub(crate) decisions: DecisionRules,
     /// Changes of agents are made one after the other.
     pub(crate) agents_changing: tokio::sync::Mutex<()>,
     pub(crate) usage: Arc<UsageIndex>,
@@ -57,8 +60,17 @@ impl Engine {
     /// An engine that denies everything until policies are loaded.
     #[must_use]
     pub fn new(config: EngineConfig, ports: Ports) -> Self {
-        let EngineConfig { deployment, tokens, transmitters, issuers, dpop, policy, approval_use, registry } =
-            config;
+        let EngineConfig {
+            deployment,
+            tokens,
+            transmitters,
+            issuers,
+            dpop,
+            policy,
+            approval_use,
+            registry,
+            decisions,
+        } = config;
         Self {
             // Before anything else can be asked of it: what was stopped is stopped.
             halting: Halting::with(ports.halts.halts()),
@@ -75,6 +87,7 @@ impl Engine {
             catalogue: Catalogue::default(),
             approval_use,
             registry,
+            decisions,
             agents_changing: tokio::sync::Mutex::new(()),
             usage: Arc::default(),
         }

@@ -8,8 +8,10 @@ mod catalogue;
 mod credentials;
 mod ended;
 mod engine;
+mod evaluate;
 mod events;
 mod halts;
+mod inquiry;
 mod instances;
 mod keys;
 mod listing;
@@ -23,6 +25,7 @@ mod recover;
 mod registry;
 mod resolve;
 mod scope;
+mod search;
 mod settle;
 
 pub use approvals::{AnswerError, AnswerRequest};
@@ -33,8 +36,10 @@ pub use credentials::{
     DpopRule, Form, IssuerKind, KeySource, OAuthAnswer, OAuthRequest, Presented, TrustedIssuer,
 };
 pub use engine::{Engine, EngineConfig};
+pub use evaluate::Evaluation;
 pub use events::EventError;
 pub use halts::HaltError;
+pub use inquiry::{Application, Asked, DecisionRules, Inquiry, Vocabulary};
 pub use instances::{StartError, StartRequest, Started};
 pub use keys::{RotateError, Rotation};
 pub use passage::{Passage, PassageKind};
@@ -46,3 +51,4 @@ pub use registry::{
     ChangeError, Dossier, HistoryEntry, LifeNotice, Lookup, NoPerson, ParseLookupError, ProposalAnswer,
     RegisterError, Registration, RegistryRules, Step, StepKind, Ticked, Usage, Used, Who,
 };
+pub use search::{Found, Page, Wanted};

@@ -79,7 +79,7 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
-    fn stopped(stopped: Stopped) -> Self {
+    pub(crate) fn stopped(stopped: Stopped) -> Self {
         *stopped.0
     }
 }
@@ -89,7 +89,7 @@ impl Judged {
 pub(crate) struct Stopped(Box<Judged>);
 
 impl Stopped {
-    fn unread(caller: &crate::Caller, refusal: Refusal) -> Self {
+    pub(crate) fn unread(caller: &crate::Caller, refusal: Refusal) -> Self {
         let named = Some((caller.agent().name.clone(), caller.instance().id));
         Self(Box::new(Judged {
             named,

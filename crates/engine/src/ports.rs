@@ -72,6 +72,11 @@ pub trait People: Send + Sync {
     fn everybody(&self) -> Vec<Arc<Person>>;
     /// The person an identity provider knows by this address or account, if one is declared to be known so.
     fn known_as(&self, principal: &EventPrincipal) -> Option<PersonName>;
+    /// The account of a person at an issuer, if they are declared to have one.
+    fn account_at(&self, name: &PersonName, issuer: &str) -> Option<String> {
+        let _ = (name, issuer);
+        None
+    }
 }
 
 /// The store could not do what was asked. Nothing was changed, or the change is complete: never half of it.

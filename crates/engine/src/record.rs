@@ -1,8 +1,8 @@
 //! The decision receipt, and the only way to a [`Placet`] for a call: through the ledger.
 
 use placet_domain::{
-    CallId, Code, Commitment, DecisionReceipt, Digest, Json, Opening, ReceiptId, ReceiptRef, Refusal,
-    Timestamp, ToolCall,
+    CallId, ClientFacts, Code, Commitment, ConnectorName, DecisionReceipt, Digest, EvaluationNote, Json,
+    Opening, ReceiptId, ReceiptRef, Refusal, Timestamp, ToolCall,
 };
 
 use crate::{
@@ -44,7 +44,8 @@ impl Engine {
                 None,
             );
         };
-        let (leaf, id) = self.decision_leaf(attempt, &judged, call, &opening, now);
+        let (leaf, id) =
+            self.decision_leaf(&attempt.connector, &attempt.client(), &judged, call, &opening, None, now);
         match self.ports.ledger.append(leaf, Some(opening)).await {
             Ok(entry) => {
                 let decision = receipt_ref(id, &entry);
@@ -72,16 +73,38 @@ impl Engine {
         Some((CallId::new(now, self.random()), Opening::from_bytes(seed)))
     }
 
+    /// Makes the decision about a question durable. What comes of it is an answer and never a [`Placet`].
+    pub(crate) async fn record_evaluation(
+        &self,
+        connector: &ConnectorName,
+        judged: &Judged,
+        note: &EvaluationNote,
+        now: Timestamp,
+    ) -> Result<Receipts, Refusal> {
+        let unnamed = || Refusal::new(Code::NoCredential, "nobody was identified");
+        let (call, opening) = self.name_call(judged, now).ok_or_else(unnamed)?;
+        let client = ClientFacts::default();
+        let (leaf, id) = self.decision_leaf(connector, &client, judged, call, &opening, Some(note), now);
+        match self.ports.ledger.append(leaf, Some(opening)).await {
+            Ok(entry) => Ok(Receipts { call, decision: receipt_ref(id, &entry), outcome: None }),
+            Err(LedgerUnavailable { reason }) => {
+                Err(Refusal::new(Code::LedgerUnavailable, reason).with_who("the operator"))
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a receipt is made of, named once")]
     fn decision_leaf(
         &self,
-        attempt: &Attempt,
+        connector: &ConnectorName,
+        client: &ClientFacts,
         judged: &Judged,
         call: CallId,
         opening: &Opening,
+        evaluation: Option<&EvaluationNote>,
         now: Timestamp,
     ) -> (String, ReceiptId) {
         let id = self.receipt_id(now);
-        let client = attempt.client();
         let why = judged.refusal.as_ref().map_or(String::new(), ToString::to_string);
         let receipt = DecisionReceipt {
             id,
@@ -90,13 +113,14 @@ impl Engine {
             request: judged.request.as_ref(),
             agent: judged.named.as_ref().map(|(agent, _)| agent),
             instance: judged.named.as_ref().map(|(_, instance)| *instance),
-            connector: &attempt.connector,
+            connector,
             decision: judged.decision.as_ref().ok_or(why.as_str()),
             code: judged.refusal.as_ref().map(|refusal| refusal.code),
-            client: &client,
+            client,
             payload: judged.request.as_ref().map(|request| commit(opening, &request.call)),
             digest: judged.approval.as_ref().map(|approval| approval.digest),
             approval: judged.approval.as_ref(),
+            evaluation,
         };
         (Json::Object(receipt.to_json()).canonical(), id)
     }

@@ -82,6 +82,10 @@ enum Kind {
 fn read(leaf: &[u8]) -> Option<(String, Kind)> {
     let body = Json::parse(leaf).ok()?;
     let text = |key: &str| body.member(key).and_then(Json::as_str);
+    // An answered question was never sent anywhere.
+    if body.member("evaluation").is_some() {
+        return None;
+    }
     let kind = match (text("kind")?, text("verdict")) {
         ("decision", Some("allow")) if text("code").is_none() => Kind::Allowed,
         ("outcome", _) => Kind::Outcome,

@@ -14,6 +14,7 @@ mod scenarios {
     mod binding;
     mod credentials;
     mod crm;
+    mod evaluations;
     mod exchange;
     mod facts;
     mod failures;

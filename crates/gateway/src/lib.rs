@@ -3,6 +3,7 @@
 
 mod act;
 mod body;
+mod decisions;
 mod events;
 mod form;
 mod guard;

@@ -18,6 +18,7 @@ use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
     body::{Body, whole},
+    decisions::is_decision,
     guard::{Guard, GuardConfig},
     oauth::is_oauth,
     post::Place,
@@ -112,7 +113,9 @@ impl Gateway {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let path = request.uri().path();
         match path.strip_prefix("/mcp/").map(str::parse::<ConnectorName>) {
-            Some(Ok(connector)) if self.engine.has_connector(&connector) => {
+            Some(Ok(connector))
+                if self.engine.has_connector(&connector) && !self.engine.is_application(&connector) =>
+            {
                 self.mcp(&connector, request).await
             }
             Some(_) => {
@@ -125,6 +128,7 @@ impl Gateway {
                     _ => empty(StatusCode::METHOD_NOT_ALLOWED),
                 },
                 path if is_oauth(path) => self.oauth(request).await,
+                path if is_decision(path) => self.decide(request).await,
                 "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
                 "/readyz" => match self.engine.ready() {
                     Ok(()) => text(StatusCode::OK, "ready\n".to_owned()),

@@ -1,7 +1,10 @@
 //! What a snapshot is made from: policy texts, and the plain data of `placet.toml` and the pinned tools.
 //! Nothing here names Cedar.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr,
+};
 
 use placet_domain::{ConnectorName, Digest, Json, Object, PolicyRevision, ToolDefinition, ToolName};
 
@@ -25,6 +28,9 @@ pub struct PolicyConfig {
     pub connectors: Vec<ConnectorModel>,
     /// Whether the person acted for needs a grant of their own. Their vetoes and gates always count.
     pub require_user_grants: bool,
+    /// Connectors that are applications: their own enforcement point asks, and the person it asks about always needs a
+    /// grant of their own.
+    pub applications: BTreeSet<ConnectorName>,
 }
 
 impl Default for PolicyConfig {
@@ -34,6 +40,7 @@ impl Default for PolicyConfig {
             facts: BTreeMap::new(),
             connectors: Vec::new(),
             require_user_grants: false,
+            applications: BTreeSet::new(),
         }
     }
 }
@@ -188,8 +195,10 @@ impl PolicyConfig {
         let mut connectors: Vec<&ConnectorModel> = self.connectors.iter().collect();
         connectors.sort_by(|left, right| left.name.cmp(&right.name));
         let connectors: Vec<Json> = connectors.into_iter().map(ConnectorModel::canonical).collect();
+        let applications: Vec<&str> = self.applications.iter().map(ConnectorName::as_str).collect();
         let content = Object::new()
             .with("_type", "placet.dev/policy/v1")
+            .with_some("applications", (!applications.is_empty()).then_some(applications))
             .with("connectors", connectors)
             .with("facts", types(self.facts.iter().map(|(name, fact)| (name, (*fact).into()))))
             .with("require_user_grants", self.require_user_grants)

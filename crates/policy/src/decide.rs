@@ -82,7 +82,7 @@ impl Snapshot {
         let agent = &request.agent;
         let mut passes = vec![pass(Caller::Agent, &prepared.agent, agent.name.as_str(), &agent.groups, true)];
         if let (Some(entity), Some(user)) = (&prepared.user, &request.user) {
-            let needs_grant = self.require_user_grants;
+            let needs_grant = self.require_user_grants || prepared.action.of_application;
             passes.push(pass(Caller::User, entity, user.name.as_str(), &user.groups, needs_grant));
         }
         passes

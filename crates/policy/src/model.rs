@@ -97,6 +97,8 @@ pub(crate) struct Action {
     pub(crate) addresses: Vec<SmolStr>,
     pub(crate) bound: Option<Bound>,
     pub(crate) risk: u8,
+    /// An application asks about it: the person needs a grant of their own.
+    pub(crate) of_application: bool,
 }
 
 /// The resource that an argument names.
@@ -129,7 +131,8 @@ impl Model {
         let mut names: BTreeSet<String> = GROUPS.iter().map(|(group, _)| (*group).to_owned()).collect();
         names.insert(APPROVE.to_owned());
         for connector in &config.connectors {
-            model.add(connector, &mut names, findings);
+            let of_application = config.applications.contains(&connector.name);
+            model.add(connector, of_application, &mut names, findings);
         }
         model
     }
@@ -161,7 +164,13 @@ impl Model {
         self.connectors.values().map(|actions| actions.tools.len() + actions.methods.len()).sum()
     }
 
-    fn add(&mut self, connector: &ConnectorModel, names: &mut BTreeSet<String>, findings: &mut Vec<Finding>) {
+    fn add(
+        &mut self,
+        connector: &ConnectorModel,
+        of_application: bool,
+        names: &mut BTreeSet<String>,
+        findings: &mut Vec<Finding>,
+    ) {
         let mut claim = |name: String, findings: &mut Vec<Finding>| {
             if !names.insert(name.clone()) {
                 findings.push(Finding::of_config(
@@ -174,7 +183,8 @@ impl Model {
         check_bindings(connector, findings);
         let mut actions = Actions::default();
         for tool in &connector.tools {
-            let action = self.tool(connector, tool, self.count() + actions.tools.len(), findings);
+            let mut action = self.tool(connector, tool, self.count() + actions.tools.len(), findings);
+            action.of_application = of_application;
             claim(action.name.clone(), findings);
             actions.tools.insert(tool.name.clone(), action);
         }
@@ -242,6 +252,7 @@ impl Model {
             addresses: Vec::new(),
             bound: None,
             risk,
+            of_application: false,
         }
     }
 }

@@ -6,10 +6,11 @@ use placet_domain::{
     AgentName, Approval, ApprovalId, Json, Mandate, Object, Tier, Timestamp, ToolDefinition, limits,
 };
 use placet_engine::{
-    AnswerError, AnswerRequest, DpopRule, Engine, EngineConfig, Ports, RegistryRules, TrustedIssuer,
+    AnswerError, AnswerRequest, Application, DecisionRules, DpopRule, Engine, EngineConfig, Ports,
+    RegistryRules, TrustedIssuer,
 };
 use placet_identity::{Deployment, KeySet, TokenKey};
-use placet_policy::{ConnectorModel, FactType, PolicyConfig, PolicySource, ResourceBinding};
+use placet_policy::{AttributeType, ConnectorModel, FactType, PolicyConfig, PolicySource, ResourceBinding};
 
 use crate::{
     Failpoints, FakeClock, FakeConnectors, FakeNotifier, FakePeople, FakeProviders, MemoryApprovals,
@@ -49,6 +50,7 @@ pub struct World {
 struct Trust {
     issuers: Vec<TrustedIssuer>,
     dpop: DpopRule,
+    decisions: DecisionRules,
 }
 
 /// A world that is being put together. It has one person, `ana`, in no group.
@@ -206,6 +208,52 @@ impl WorldBuilder {
         self
     }
 
+    /// Adds an application that asks before it acts; its actions are typed by `inputSchema`. `attributes` are those that
+    /// policies may read of its resources, by kind.
+    ///
+    /// # Panics
+    /// If a name is not one.
+    #[must_use]
+    pub fn application(
+        mut self,
+        application: Application,
+        attributes: &[(&str, &[(&str, AttributeType)])],
+    ) -> Self {
+        let named = |kind: &str| {
+            let of = attributes.iter().find(|(named, _)| *named == kind);
+            of.into_iter()
+                .flat_map(|(_, all)| all.iter())
+                .map(|(name, of)| ((*name).to_owned(), *of))
+                .collect()
+        };
+        let bindings = application.actions.iter().map(|(action, kind)| ResourceBinding {
+            kind: kind.clone(),
+            tools: vec![action.name.clone()],
+            argument: "id".to_owned(),
+            resolver: None,
+            attributes: named(kind),
+        });
+        self.policy.connectors.push(ConnectorModel {
+            name: application.name.clone(),
+            tools: vec![],
+            groups: BTreeMap::new(),
+            bindings: bindings.collect(),
+        });
+        self.policy.applications.insert(application.name.clone());
+        self.trust.decisions.applications.push(application);
+        self
+    }
+
+    /// Lets an agent ask about others at a connector.
+    ///
+    /// # Panics
+    /// If a name is not one.
+    #[must_use]
+    pub fn enforcer(mut self, connector: &str, agent: &str) -> Self {
+        self.trust.decisions.enforcers.push((connector.parse().unwrap(), agent.parse().unwrap()));
+        self
+    }
+
     /// Adds policies.
     #[must_use]
     pub fn policies(mut self, text: &str) -> Self {
@@ -288,10 +336,11 @@ async fn start(
         policy: policy.clone(),
         approval_use: limits::APPROVAL_USE,
         registry: registry.clone(),
+        decisions: trust.decisions.clone(),
     };
     let engine = Arc::new(Engine::new(config, ports.clone()));
     engine.load_pins().await.expect("pins are read");
-    for connector in &policy.connectors {
+    for connector in policy.connectors.iter().filter(|connector| !engine.is_application(&connector.name)) {
         engine.refresh(&connector.name).await.expect("tools are seen");
     }
     engine.settle_open_calls(0).await.expect("open calls are settled");

@@ -8,8 +8,8 @@ use placet_policy::PolicyConfig;
 use serde::Deserialize;
 
 use super::{
-    APPROVAL_USE, Config, ConfigError, DRAIN, LISTEN, People, SEGMENT_BYTES, connector, control, fact_type,
-    issuer, people::PersonEntry, registry, transmitter,
+    APPROVAL_USE, Config, ConfigError, DRAIN, LISTEN, People, SEGMENT_BYTES, application, connector, control,
+    fact_type, issuer, people::PersonEntry, registry, transmitter,
 };
 
 #[derive(Debug, Deserialize)]
@@ -39,6 +39,10 @@ struct File {
     transmitter: Vec<transmitter::Entry>,
     #[serde(default)]
     connector: BTreeMap<String, connector::Entry>,
+    #[serde(default)]
+    application: BTreeMap<String, application::Entry>,
+    #[serde(default)]
+    enforcers: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -130,6 +134,7 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         policy.connectors.push(model);
         connectors.push(config);
     }
+    let decisions = application::resolve(file.application, file.enforcers, &mut policy)?;
     let files =
         if file.policy.files.is_empty() { vec!["policies/*.cedar".to_owned()] } else { file.policy.files };
     Ok(Config {
@@ -158,6 +163,7 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         people: People::resolve(&folder, file.person)?.admitting(control.admits()),
         control,
         registry: registry::resolve(file.registry)?,
+        decisions,
     })
 }
 

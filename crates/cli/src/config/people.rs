@@ -150,6 +150,15 @@ impl placet_engine::ports::People for People {
         present.iter().find(|one| one.known_as.contains(principal)).map(|one| one.person.name.clone())
     }
 
+    fn account_at(&self, name: &PersonName, issuer: &str) -> Option<String> {
+        let present = self.present.read();
+        let person = present.iter().find(|one| one.person.name == *name)?;
+        person.known_as.iter().find_map(|known| match known {
+            EventPrincipal::IssuerSubject { issuer: at, subject } if at == issuer => Some(subject.clone()),
+            _ => None,
+        })
+    }
+
     fn everybody(&self) -> Vec<Arc<Person>> {
         self.present.read().iter().map(|one| one.person.clone()).collect()
     }

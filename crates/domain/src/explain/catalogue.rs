@@ -121,6 +121,17 @@ catalogue! {
     OutsideScope = 1223, "outside the instance's mandate",
         "do not retry; start an instance whose scope covers the call, if the task needs it";
 
+    // Who asks about whom.
+    /// The agent asks about somebody else without being an enforcement point.
+    NotEnforcer = 1226, "not an enforcement point",
+        "ask about yourself, or ask the operator to name your agent in `enforcers`";
+    /// The subject of a question is nobody we know.
+    UnknownSubject = 1227, "unknown subject",
+        "ask about a person of the directory or a run of a registered agent";
+    /// The question is about another kind of resource than the action.
+    WrongResource = 1228, "action and resource do not fit",
+        "ask about the kind of resource that the action is declared for";
+
     // What a person has stopped.
     /// An operator has stopped the instance, its agent, the connector, the tool, or everything.
     Halted = 1231, "stopped by a person",

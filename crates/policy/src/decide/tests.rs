@@ -75,6 +75,7 @@ fn config() -> PolicyConfig {
         facts: BTreeMap::from([("customers".to_owned(), FactType::SetOfString)]),
         connectors: vec![crm],
         require_user_grants: true,
+        ..PolicyConfig::default()
     }
 }
 

@@ -1,0 +1,206 @@
+//! The answer to a question of an enforcement point: the pipeline's steps without `perform`. It judges with the same
+//! rules, leaves the same receipt, and never makes a [`crate::Placet`]: what is done with the answer is the asker's act.
+
+use std::sync::Arc;
+
+use placet_domain::{
+    AccessRequest, ApprovalId, Code, ConnectorName, EvaluationNote, Gate, Instance, InstanceId, Mandate,
+    PersonName, Refusal, ResourceFacts, Timestamp, Verdict,
+};
+use placet_identity::EventPrincipal;
+use placet_policy::Snapshot;
+
+use crate::{
+    Caller, Engine, Inquiry,
+    approvals::Evidence,
+    attempt::Receipts,
+    inquiry::Addressed,
+    pipeline::{Judged, Stopped},
+};
+
+/// The answer to a question.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// When it was judged.
+    pub at: Timestamp,
+    /// Why not; `None` if the subject may.
+    pub refusal: Option<Refusal>,
+    /// The gates that people could lift, if that is all that stands in the way.
+    pub gates: Vec<Gate>,
+    /// The approval that was used.
+    pub approval: Option<ApprovalId>,
+    /// The decision receipt; absent for a question about nothing that is known here.
+    pub receipts: Option<Receipts>,
+}
+
+impl Evaluation {
+    /// Whether the subject may.
+    #[must_use]
+    pub fn allows(&self) -> bool {
+        self.refusal.is_none()
+    }
+
+    fn unaddressed(at: Timestamp, refusal: Refusal) -> Self {
+        Self { at, refusal: Some(refusal), gates: Vec::new(), approval: None, receipts: None }
+    }
+}
+
+impl Engine {
+    /// Answers a question. `protocol` is the word receipts use for the interface it came by.
+    pub async fn evaluate(&self, asker: &Caller, inquiry: &Inquiry, protocol: &'static str) -> Evaluation {
+        // Time is read once: the same moment is judged, recorded and replayed.
+        let now = self.ports.clock.now();
+
+        // Which action of which connector is it about?
+        let addressed = match self.address(asker, inquiry) {
+            Ok(addressed) => addressed,
+            Err(refusal) => return Evaluation::unaddressed(now, refusal),
+        };
+        let connector = addressed.call.connector().clone();
+
+        // The pipeline's own steps.
+        let judged = self.judge_question(asker, inquiry, addressed, now).await;
+        let judged = judged.unwrap_or_else(Judged::stopped);
+        // Judging takes time: whoever was revoked meanwhile neither asks nor acts.
+        let judged = self.unless_asker_ended(asker, self.unless_revoked(judged), now);
+
+        // No answer before the decision is on disk.
+        let note = EvaluationNote {
+            protocol,
+            asker: asker.agent().name.clone(),
+            instance: asker.instance().id,
+            subject: format!("{}:{}", inquiry.subject.kind, inquiry.subject.id),
+        };
+        let recorded = self.record_evaluation(&connector, &judged, &note, now).await;
+        answer(judged, recorded, now)
+    }
+
+    async fn judge_question(
+        &self,
+        asker: &Caller,
+        inquiry: &Inquiry,
+        addressed: Addressed,
+        now: Timestamp,
+    ) -> Result<Judged, Stopped> {
+        let policies = self.policies.load_full();
+        let request = self.request_of(&policies, asker, inquiry, addressed, now).await?;
+        let decision = policies.decide(&request);
+        match self.known_evidence(&policies, &request, &decision).await {
+            Evidence::NotNeeded => self.conclude(request, decision),
+            Evidence::Found(approval) => {
+                let request = AccessRequest { lifted: approval.lifts(), ..request };
+                let decision = policies.decide(&request);
+                self.redeem(request, decision, approval).await
+            }
+            Evidence::Missing(refusal, asked) => Err(Stopped::judged(request, decision, asked, refusal)),
+        }
+    }
+
+    /// The complete input of a decision about a question.
+    pub(crate) async fn request_of(
+        &self,
+        policies: &Snapshot,
+        asker: &Caller,
+        inquiry: &Inquiry,
+        addressed: Addressed,
+        now: Timestamp,
+    ) -> Result<AccessRequest, Stopped> {
+        let subject = self
+            .subject_of(asker, addressed.call.connector(), inquiry, now)
+            .map_err(|refusal| Stopped::unread(asker, refusal))?;
+        let request = self.resolve(policies, &subject, addressed.call, now).await?;
+        Ok(match addressed.facts {
+            // An application's resources are its own: what it says of them counts.
+            Some(attributes) => {
+                AccessRequest { facts: Some(ResourceFacts { attributes, fetched: now }), ..request }
+            }
+            None => request,
+        })
+    }
+
+    /// Whom a question is about. Anybody may ask about themselves; about others only who enforces for the connector.
+    fn subject_of(
+        &self,
+        asker: &Caller,
+        connector: &ConnectorName,
+        inquiry: &Inquiry,
+        now: Timestamp,
+    ) -> Result<Caller, Refusal> {
+        let (kind, id) = (inquiry.subject.kind.as_str(), inquiry.subject.id.as_str());
+        let instance = id.parse::<InstanceId>().ok().filter(|_| matches!(kind, "identity" | "instance"));
+        let itself = match kind {
+            "agent" | "identity" if id == asker.agent().name.as_str() => true,
+            _ => instance == Some(asker.instance().id),
+        };
+        if itself {
+            return Ok(asker.clone());
+        }
+        if !self.decisions.lets_ask(&asker.agent().name, connector) {
+            let why = format!("`{}` enforces nothing for `{connector}`", asker.agent().name);
+            return Err(Refusal::new(Code::NotEnforcer, why).with_who("the operator"));
+        }
+        if let Some(instance) = instance {
+            return self.lives(instance, now);
+        }
+        let unknown = || Refusal::new(Code::UnknownSubject, format!("nobody here is {kind} {id:?}"));
+        match kind {
+            "identity" | "user" => self
+                .person_named(connector, id)
+                .ok_or_else(unknown)
+                .and_then(|person| asker.on_behalf_of(person)),
+            _ => Err(unknown()),
+        }
+    }
+
+    /// The person an id means: an account at the application's issuer, or without one a name or an address.
+    fn person_named(&self, connector: &ConnectorName, id: &str) -> Option<PersonName> {
+        let issuer = self.decisions.application(connector).and_then(|one| one.issuer.clone());
+        let name = match issuer {
+            Some(issuer) => {
+                let subject = id.to_owned();
+                self.ports.people.known_as(&EventPrincipal::IssuerSubject { issuer, subject })?
+            }
+            None => match id.parse::<PersonName>() {
+                Ok(name) if self.ports.people.person(&name).is_some() => name,
+                _ => self.ports.people.known_as(&EventPrincipal::Email(id.to_owned()))?,
+            },
+        };
+        self.ports.people.person(&name).map(|person| person.name.clone())
+    }
+
+    fn unless_asker_ended(&self, asker: &Caller, judged: Judged, now: Timestamp) -> Judged {
+        match self.lives(asker.instance().id, now) {
+            Err(refusal) if judged.refusal.is_none() => Judged { refusal: Some(refusal), ..judged },
+            _ => judged,
+        }
+    }
+}
+
+impl Caller {
+    /// The same run asking for a person: the person's grants, vetoes and gates count as well.
+    fn on_behalf_of(&self, person: PersonName) -> Result<Self, Refusal> {
+        let run = self.instance();
+        if let Some(other) = run.mandate.on_behalf_of.as_ref().filter(|other| **other != person) {
+            let why = format!("`{}` acts for `{other}` and asks about `{person}`", run.id);
+            return Err(Refusal::new(Code::NotEnforcer, why)
+                .with_next("ask with a run that was started for nobody in particular"));
+        }
+        let mandate = Mandate { on_behalf_of: Some(person), ..run.mandate.clone() };
+        Ok(self.with_instance(Arc::new(Instance { mandate, ..Instance::clone(run) })))
+    }
+}
+
+fn answer(judged: Judged, recorded: Result<Receipts, Refusal>, at: Timestamp) -> Evaluation {
+    let Judged { decision, approval, refusal, .. } = judged;
+    let (refusal, receipts) = match recorded {
+        Ok(receipts) => (refusal, Some(receipts)),
+        Err(unrecorded) => (Some(unrecorded), None),
+    };
+    let gates = match (decision.map(|decision| decision.verdict), &refusal) {
+        (Some(Verdict::RequireApproval(gates)), Some(refusal)) if refusal.code == Code::ApprovalRequired => {
+            gates
+        }
+        _ => Vec::new(),
+    };
+    Evaluation { at, refusal, gates, approval: approval.map(|approval| approval.id), receipts }
+}

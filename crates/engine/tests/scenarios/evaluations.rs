@@ -1,0 +1,179 @@
+//! Questions of enforcement points: judged as calls are, on record as calls are, and nothing is ever sent.
+
+use std::collections::BTreeMap;
+
+use placet_domain::{Code, Json, Object, Resource};
+use placet_engine::{Application, Asked, Caller, Evaluation, Inquiry, Vocabulary};
+use placet_policy::AttributeType;
+use placet_testkit::{Actor, PortOperation, World};
+
+const POLICIES: &str = r#"
+    @id("records-asks") permit (principal == Agent::"records-app", action in Action::"records", resource);
+    @id("people-read") permit (principal is User, action == Action::"records.read", resource);
+    @id("staff-write") permit (principal in Group::"staff", action == Action::"records.write", resource)
+        unless { resource has status && resource.status == "archived" };
+    @id("soft-delete") permit (principal in Group::"staff", action == Action::"records.delete", resource)
+        when { context.input.action has soft && context.input.action.soft };
+    @id("held") forbid (principal, action, resource is record) when { resource has status && resource.status == "held" };
+    @id("big") @unless("approval") @approvers("leads") @timeout("4h") @reason("many at once")
+    forbid (principal, action == Action::"records.export", resource);
+    @id("exports") permit (principal in Group::"staff", action == Action::"records.export", resource);
+    @id("reads") permit (principal, action == Action::"crm.read", resource);
+    @id("leads") permit (principal in Group::"leads", action == Action::"approve", resource);
+"#;
+
+fn records() -> Application {
+    let words = |named: &[(&str, AttributeType)]| -> BTreeMap<String, AttributeType> {
+        named.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect()
+    };
+    let vocabulary = Vocabulary {
+        subject: words(&[("role", AttributeType::String)]),
+        action: words(&[("soft", AttributeType::Bool)]),
+        ..Vocabulary::default()
+    };
+    let action = |name: &str| (vocabulary.action(name.parse().unwrap()), "record".to_owned());
+    Application {
+        name: "records".parse().unwrap(),
+        issuer: None,
+        actions: ["read", "write", "delete", "export"].map(action).into(),
+        resources: vec![(
+            Resource { kind: "record".to_owned(), id: "record-2".to_owned() },
+            Object::new().with("status", "archived"),
+        )],
+    }
+}
+
+async fn world() -> World {
+    World::new()
+        .person("alice", &["staff"])
+        .person("bob", &[])
+        .person("lea", &["leads"])
+        .tool("crm.read", r#"{"type":"object"}"#)
+        .application(records(), &[("record", &[("status", AttributeType::String)])])
+        .enforcer("records", "records-app")
+        .enforcer("crm", "edge")
+        .policies(POLICIES)
+        .open()
+        .await
+}
+
+fn caller(world: &World, actor: &Actor) -> Caller {
+    world.engine.authenticate(&actor.credential()).unwrap()
+}
+
+fn asks(subject: (&str, &str), action: &str, resource: (&str, &str)) -> Inquiry {
+    let asked = |(kind, id): (&str, &str)| Asked { kind: kind.into(), id: id.into(), ..Asked::default() };
+    Inquiry {
+        subject: asked(subject),
+        action: action.to_owned(),
+        resource: asked(resource),
+        ..Inquiry::default()
+    }
+}
+
+fn code(evaluation: &Evaluation) -> Option<Code> {
+    evaluation.refusal.as_ref().map(|refusal| refusal.code)
+}
+
+#[tokio::test]
+async fn a_question_is_judged_for_the_application_and_for_the_person() {
+    let world = world().await;
+    let app = world.agent("records-app").start().await;
+    let other = world.agent("other-app").start().await;
+    let (app, other) = (caller(&world, &app), caller(&world, &other));
+    let record = ("record", "record-1");
+    for (subject, action, resource, expected) in [
+        (("user", "alice"), "read", record, None),
+        (("user", "alice"), "records.write", record, None),
+        (("user", "bob"), "read", record, None),
+        (("user", "bob"), "write", record, Some(Code::NoGrant)),
+        (("user", "alice@example.com"), "write", record, None),
+        // Declared of the resource here, whatever the application says or leaves out.
+        (("user", "alice"), "write", ("record", "record-2"), Some(Code::NoGrant)),
+        (("user", "mallory"), "read", record, Some(Code::UnknownSubject)),
+        (("spaceship", "alice"), "read", record, Some(Code::UnknownSubject)),
+        (("user", "alice"), "read", ("ship", "record-1"), Some(Code::WrongResource)),
+        (("user", "alice"), "fly", record, Some(Code::UnknownTool)),
+        (("user", "alice"), "records.fly", record, Some(Code::UnknownTool)),
+    ] {
+        let asked = asks(subject, action, resource);
+        assert_eq!(code(&world.engine.evaluate(&app, &asked, "authzen").await), expected, "{asked:?}");
+        // Whoever enforces nothing learns nothing about others.
+        let refused = code(&world.engine.evaluate(&other, &asked, "authzen").await);
+        assert!(matches!(refused, Some(Code::NotEnforcer | Code::UnknownTool | Code::WrongResource)));
+    }
+    let mut soft = asks(("user", "alice"), "delete", record);
+    assert_eq!(code(&world.engine.evaluate(&app, &soft, "authzen").await), Some(Code::NoGrant));
+    soft.action_properties.set("soft", true);
+    assert_eq!(code(&world.engine.evaluate(&app, &soft, "authzen").await), None);
+    soft.resource.properties.set("status", "held");
+    assert_eq!(code(&world.engine.evaluate(&app, &soft, "authzen").await), Some(Code::Vetoed));
+    soft.action_properties.set("soft", "yes");
+    assert_eq!(code(&world.engine.evaluate(&app, &soft, "authzen").await), Some(Code::OutsideSchema));
+    assert!(world.sent().is_empty());
+}
+
+#[tokio::test]
+async fn every_answer_has_a_receipt_that_says_who_asked_about_whom() {
+    let mut world = world().await;
+    let app = world.agent("records-app").start().await;
+    let asker = caller(&world, &app);
+    let asked = asks(("user", "alice"), "write", ("record", "record-1"));
+    let answer = world.engine.evaluate(&asker, &asked, "authzen").await;
+    assert!(answer.allows());
+    let receipts = world.receipts("decision");
+    let receipt = receipts.last().unwrap();
+    let text =
+        |json: &Json, key: &str| json.member(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+    assert_eq!(text(receipt, "verdict"), "allow");
+    assert_eq!(text(receipt, "operation"), "write");
+    assert_eq!(text(receipt, "call"), answer.receipts.unwrap().call.to_string());
+    assert_eq!(text(receipt.member("mandate").unwrap(), "on_behalf_of"), "alice");
+    let note = receipt.member("evaluation").unwrap();
+    assert_eq!(text(note, "asker"), "records-app");
+    assert_eq!(text(note, "protocol"), "authzen");
+    assert_eq!(text(note, "subject"), "user:alice");
+    // An answer is not an open call: a restart has nothing to settle.
+    world.restart().await;
+    assert!(world.receipts("outcome").is_empty());
+}
+
+#[tokio::test]
+async fn a_run_may_ask_about_itself_and_an_enforcer_about_a_run() {
+    let world = world().await;
+    let agent = world.agent("reader").start().await;
+    let edge = world.agent("edge").start().await;
+    let stranger = world.agent("stranger").start().await;
+    let id = agent.instance.id.to_string();
+    let own = asks(("identity", &id), "crm.read", ("tool", "read"));
+    for (asker, subject, expected) in [
+        (&agent, ("identity", id.as_str()), None),
+        (&agent, ("agent", "reader"), None),
+        (&edge, ("instance", id.as_str()), None),
+        (&edge, ("identity", id.as_str()), None),
+        (&stranger, ("instance", id.as_str()), Some(Code::NotEnforcer)),
+    ] {
+        let asked = asks(subject, "crm.read", ("tool", "read"));
+        let asker = caller(&world, asker);
+        assert_eq!(code(&world.engine.evaluate(&asker, &asked, "authzen").await), expected, "{subject:?}");
+    }
+    world.engine.revoke(agent.instance.id, &"ana".parse().unwrap()).await.unwrap();
+    let edge = caller(&world, &edge);
+    assert_eq!(code(&world.engine.evaluate(&edge, &own, "authzen").await), Some(Code::RevokedInstance));
+}
+
+#[tokio::test]
+async fn no_answer_is_given_that_is_not_on_record_and_none_to_a_stopped_asker() {
+    let world = world().await;
+    let app = world.agent("records-app").start().await;
+    let asker = caller(&world, &app);
+    let asked = asks(("user", "alice"), "read", ("record", "record-1"));
+    world.failpoints.fail_before(PortOperation::LedgerAppend);
+    assert_eq!(code(&world.engine.evaluate(&asker, &asked, "authzen").await), Some(Code::LedgerUnavailable));
+    world.failpoints.heal();
+    world.engine.halt("connector:records".parse().unwrap(), "wrong", &"ana".parse().unwrap()).await.unwrap();
+    assert_eq!(code(&world.engine.evaluate(&asker, &asked, "authzen").await), Some(Code::Halted));
+    world.engine.lift(&"connector:records".parse().unwrap(), &"ana".parse().unwrap()).await.unwrap();
+    world.engine.revoke(app.instance.id, &"ana".parse().unwrap()).await.unwrap();
+    assert_eq!(code(&world.engine.evaluate(&asker, &asked, "authzen").await), Some(Code::RevokedInstance));
+}
