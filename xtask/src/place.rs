@@ -165,6 +165,7 @@ fn configuration(plan: &Plan<'_>, address: SocketAddr) -> Result<String, Failure
         text,
         "[gateway]\nlisten = \"{address}\"\nhosts = {hosts:?}\norigins = []\n\n\
          [registry]\napprovers = {{ 2 = [], 3 = [] }}\n\n\
+         [tiers.3]\ndefault_scope = \"everything\"\n\n\
          [policy]\nfiles = [\"policies/*.cedar\"]\ntime_zone = \"UTC\"\n\n\
          [[person]]\nname = \"alice\"\ngroups = [\"operators\"]\nos_uid = {user}\n\n{connectors}",
         hosts = plan.hosts,

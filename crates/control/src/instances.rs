@@ -29,6 +29,7 @@ pub(crate) struct InstanceView {
     kind: Option<String>,
     purpose: Option<String>,
     scope: Vec<String>,
+    reads_only: bool,
     parent: Option<String>,
     facts: Box<RawValue>,
     started_by: String,
@@ -114,6 +115,7 @@ fn request(mut fields: Fields, by: PersonName) -> Result<StartRequest, Problem> 
         purpose: text(fields.optional("purpose")?),
         scope: fields.list("scope")?,
         groups: Vec::new(),
+        reads_only: false,
     };
     // A negative life becomes none, which the engine refuses.
     let life = fields.integer("ttl")?.map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
@@ -137,6 +139,7 @@ fn view(instance: &Instance, now: Timestamp) -> InstanceView {
         kind: mandate.kind.as_ref().map(ToString::to_string),
         purpose: mandate.purpose.clone(),
         scope: mandate.scope.clone(),
+        reads_only: mandate.reads_only,
         parent: instance.parent.map(|parent| parent.to_string()),
         facts: raw_object(&mandate.facts),
         started_by: instance.started_by.to_string(),

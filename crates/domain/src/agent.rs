@@ -153,4 +153,14 @@ pub struct Mandate {
     /// The groups into which the identity provider put the person acted for when it vouched for them. They count for
     /// this run, besides those of the directory.
     pub groups: Vec<GroupName>,
+    /// Whether it is narrowed to operations that read, besides its scope.
+    pub reads_only: bool,
+}
+
+impl Mandate {
+    /// Whether it says nothing of what the run is for.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        *self == Self::default()
+    }
 }

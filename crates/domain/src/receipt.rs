@@ -327,7 +327,8 @@ fn put_request(body: &mut Object, request: &AccessRequest) {
         .with_some("on_behalf_of", mandate.on_behalf_of.as_ref().map(|person| person.as_str()))
         .with_some("kind", mandate.kind.as_ref().map(|kind| kind.as_str()))
         .with_some("purpose", mandate.purpose.as_deref().map(clip))
-        .with_some("scope", (!mandate.scope.is_empty()).then(|| clip(&mandate.scope.join(" "))));
+        .with_some("scope", (!mandate.scope.is_empty()).then(|| clip(&mandate.scope.join(" "))))
+        .with_some("reads_only", mandate.reads_only.then_some(true));
     if !mandate.is_empty() {
         body.set("mandate", mandate);
     }

@@ -14,6 +14,7 @@ use crate::{
     Engine,
     ports::{LedgerUnavailable, StoreError},
     registry::standing,
+    scope::SettledMandate,
 };
 
 /// What is needed to start an instance.
@@ -141,7 +142,8 @@ impl Engine {
         self.accept_facts(&mandate.facts)?;
         let now = self.ports.clock.now();
         let latest = [self.latest_end(parent, now)?, terms.latest].into_iter().flatten().min();
-        let (mandate, life) = self.settled_mandate(&known, mandate, life, parent)?;
+        let SettledMandate { mandate, life, default_of } =
+            self.settled_mandate(&known, mandate, life, parent)?;
         let instance = Instance {
             id: InstanceId::new(now, self.random()),
             agent,
@@ -161,7 +163,9 @@ impl Engine {
             now,
             change: RegistryChange::InstanceStarted,
             by: Some(&instance.started_by),
-            about: about(&instance).with_some("proven", terms.proven),
+            about: about(&instance)
+                .with_some("default_of_tier", default_of.map(placet_domain::Tier::number))
+                .with_some("proven", terms.proven),
         })
         .await?;
         self.ports.mandates.start(instance.clone()).await?;
@@ -290,5 +294,6 @@ fn about(instance: &Instance) -> Object {
         .with_some("kind", mandate.kind.as_ref().map(|kind| kind.as_str()))
         .with_some("purpose", mandate.purpose.as_deref())
         .with_some("scope", (!mandate.scope.is_empty()).then(|| mandate.scope.join(" ")))
+        .with_some("reads_only", mandate.reads_only.then_some(true))
         .with_some("parent", instance.parent.map(|parent| parent.to_string()))
 }

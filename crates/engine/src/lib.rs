@@ -48,7 +48,7 @@ pub use policies::ReloadError;
 pub use ports::Ports;
 pub use recover::Settled;
 pub use registry::{
-    ChangeError, Dossier, HistoryEntry, LifeNotice, Lookup, NoPerson, ParseLookupError, ProposalAnswer,
-    RegisterError, Registration, RegistryRules, Step, StepKind, Ticked, Usage, Used, Who,
+    ChangeError, DefaultScope, Dossier, HistoryEntry, LifeNotice, Lookup, NoPerson, ParseLookupError,
+    ProposalAnswer, RegisterError, Registration, RegistryRules, Step, StepKind, Ticked, Usage, Used, Who,
 };
 pub use search::{Found, Page, Wanted};

@@ -25,7 +25,7 @@ pub use notice::LifeNotice;
 pub use plan::{Step, StepKind};
 pub(crate) use reach::{refusal as stage_refusal, standing};
 pub use register::{RegisterError, Registration};
-pub use rules::RegistryRules;
+pub use rules::{DefaultScope, RegistryRules};
 pub use tick::Ticked;
 pub(crate) use usage::UsageIndex;
 pub use usage::{Usage, Used};

@@ -4,13 +4,22 @@
 use std::{sync::Arc, time::Duration};
 
 use placet_domain::{
-    AccessRequest, Agent, Code, ConnectorName, Instance, InstanceId, Mandate, Operation, Refusal, Resource,
-    TaskKind, Verdict, limits,
+    AccessRequest, Agent, Code, ConnectorName, Effect, Instance, InstanceId, Mandate, Operation, Refusal,
+    Resource, TaskKind, Tier, Verdict, limits,
 };
 use placet_identity::Scope;
 use placet_policy::Snapshot;
 
-use crate::{Caller, Engine, StartError};
+use crate::{Caller, DefaultScope, Engine, StartError};
+
+/// A mandate as it will hold.
+pub(crate) struct SettledMandate {
+    pub(crate) mandate: Mandate,
+    /// How long the run may live.
+    pub(crate) life: Duration,
+    /// The tier whose default narrows it, if nobody said what the run is for.
+    pub(crate) default_of: Option<Tier>,
+}
 
 impl Engine {
     /// Refuses a call outside of what the caller, or an instance that started it, was started for.
@@ -21,6 +30,7 @@ impl Engine {
         operation: &Operation,
         resource: Option<&Resource>,
     ) -> Result<(), Refusal> {
+        self.unless_only_reading(caller, connector, operation)?;
         self.each_scope(caller, |of, scope| match scope.permits(connector, operation, resource) {
             true => Ok(()),
             false => {
@@ -81,11 +91,50 @@ impl Engine {
         connector: &ConnectorName,
         operation: &Operation,
     ) -> bool {
-        self.each_scope(caller, |_, scope| match scope.may_permit(connector, operation) {
-            true => Ok(()),
-            false => Err(Refusal::new(Code::OutsideScope, "no call of it is")),
-        })
-        .is_ok()
+        self.unless_only_reading(caller, connector, operation).is_ok()
+            && self
+                .each_scope(caller, |_, scope| match scope.may_permit(connector, operation) {
+                    true => Ok(()),
+                    false => Err(Refusal::new(Code::OutsideScope, "no call of it is")),
+                })
+                .is_ok()
+    }
+
+    /// Refuses what changes something to a run that may only read, or that was started by one.
+    fn unless_only_reading(
+        &self,
+        caller: &Caller,
+        connector: &ConnectorName,
+        operation: &Operation,
+    ) -> Result<(), Refusal> {
+        let only_reads = self.line(caller.instance()).find(|instance| instance.mandate.reads_only);
+        match only_reads {
+            Some(instance) if self.effect(connector, operation) != Effect::Reads => {
+                let agent = caller.agent();
+                let why = format!(
+                    "instance `{}` was started without a mandate, and may only read then; `{connector}.{}` may change \
+                     something",
+                    instance.id,
+                    operation.name()
+                );
+                Err(Refusal::new(Code::OutsideScope, why)
+                    .with_next(format!(
+                        "stop; whoever starts `{}` says what the run is for: {}",
+                        agent.name,
+                        how_to_say(agent)
+                    ))
+                    .with_who(format!("whoever starts `{}`", agent.name)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A run, and those that started it.
+    fn line(&self, instance: &Arc<Instance>) -> impl Iterator<Item = Arc<Instance>> {
+        let before = |instance: &Arc<Instance>| {
+            instance.parent.and_then(|parent| self.ports.mandates.instance(parent))
+        };
+        std::iter::successors(Some(instance.clone()), before).take(limits::INSTANCE_DEPTH)
     }
 
     fn each_scope(
@@ -96,33 +145,33 @@ impl Engine {
         if let Some(scope) = caller.token_scope() {
             look("the token", scope)?;
         }
-        let mut next: Option<Arc<Instance>> = Some(caller.instance().clone());
-        for _ in 0..limits::INSTANCE_DEPTH {
-            let Some(instance) = next else { return Ok(()) };
+        for instance in self.line(caller.instance()) {
             if !instance.mandate.scope.is_empty() {
                 let scope =
                     read(&instance.mandate.scope).map_err(|why| Refusal::new(Code::NotJudged, why))?;
                 look(&format!("instance `{}`", instance.id), &scope)?;
             }
-            next = instance.parent.and_then(|parent| self.ports.mandates.instance(parent));
         }
         Ok(())
     }
 
-    /// A mandate as it will hold: its kind of task looked up, its scope and life narrowed by kind and parent.
+    /// A mandate as it will hold: its kind of task looked up, its scope and life narrowed by kind and parent, and by the
+    /// default of the agent's tier if nobody said what the run is for.
     pub(crate) fn settled_mandate(
         &self,
         agent: &Agent,
         mut mandate: Mandate,
         life: Duration,
         parent: Option<InstanceId>,
-    ) -> Result<(Mandate, Duration), StartError> {
+    ) -> Result<SettledMandate, StartError> {
         let mut life = life;
         let asked = match mandate.scope.is_empty() {
             true => None,
             false => Some(read(&mandate.scope).map_err(StartError::Scope)?),
         };
         let of_parent = parent.and_then(|parent| self.ports.mandates.instance(parent));
+        let by_default = self.default_scope(agent, &mandate, of_parent.as_deref());
+        let default_of = by_default.map(|_| agent.tier);
         let mut scopes: Vec<Scope> = asked.into_iter().collect();
         if let Some(kind) = task_kind(agent, &mandate)? {
             life = kind.longest.map_or(life, |longest| longest.min(life));
@@ -133,16 +182,52 @@ impl Engine {
         if let Some(parent) = of_parent.filter(|parent| !parent.mandate.scope.is_empty()) {
             scopes.push(read(&parent.mandate.scope).map_err(StartError::Scope)?);
         }
+        match by_default {
+            None | Some(DefaultScope::Everything) => {}
+            Some(DefaultScope::Reads) => mandate.reads_only = true,
+            Some(DefaultScope::Scope(tokens)) => scopes.push(read(tokens).map_err(StartError::Scope)?),
+        }
         let Some(scope) = scopes.into_iter().reduce(|one, other| one.narrow(&other)) else {
-            return Ok((mandate, life));
+            return Ok(SettledMandate { mandate, life, default_of });
         };
         if scope.is_empty() {
-            let why =
-                "nothing is left to do: the scope, the kind of task and the parent have nothing in common";
-            return Err(StartError::Scope(why.to_owned()));
+            return Err(match default_of {
+                None => StartError::Scope(
+                    "nothing is left to do: the scope, the kind of task and the parent have nothing in common"
+                        .to_owned(),
+                ),
+                Some(tier) => StartError::Task(format!(
+                    "the scope is not part of what a run of tier {tier} may do that does not say what it is for; {}",
+                    how_to_say(agent)
+                )),
+            });
         }
         mandate.scope = tokens(&scope);
-        Ok((mandate, life))
+        Ok(SettledMandate { mandate, life, default_of })
+    }
+
+    /// What a run is narrowed to because nobody said what it is for. An agent that declares kinds of task names one for
+    /// more. What a run hands on to a run of its own agent is said already.
+    fn default_scope(
+        &self,
+        agent: &Agent,
+        mandate: &Mandate,
+        parent: Option<&Instance>,
+    ) -> Option<&DefaultScope> {
+        let silent = match agent.charter.tasks.is_empty() {
+            true => mandate.is_silent() && parent.is_none(),
+            false => mandate.kind.is_none() && parent.is_none_or(|parent| parent.agent != agent.name),
+        };
+        self.registry.default_scopes.get(&agent.tier).filter(|_| silent)
+    }
+}
+
+/// How one says what a run of an agent is for.
+fn how_to_say(agent: &Agent) -> String {
+    let kinds: Vec<&str> = agent.charter.tasks.iter().map(|kind| kind.name.as_str()).collect();
+    match kinds.is_empty() {
+        true => "give a task, a ticket, a purpose, a person acted for, facts or a scope".to_owned(),
+        false => format!("name one of its kinds of task: {}", kinds.join(", ")),
     }
 }
 

@@ -182,10 +182,21 @@ fn show_started(answer: &Json, token_only: bool, context: &Context) -> Result<Ex
             text(instance, "agent"),
             text(instance, "expires")
         ));
+        note_limits(instance);
         note("its token is shown this once:");
         out(&format!("PLACET_TOKEN={token}"));
     }
     Ok(Exit::Ok)
+}
+
+/// Says so if the run may only read.
+pub(super) fn note_limits(instance: &Json) {
+    if instance.member("reads_only").and_then(Json::as_bool) == Some(true) {
+        note(
+            "it may only read, because nobody said what it is for: `placet instance start --help` shows how (`--task`, \
+             `--kind`, `--scope`, …)",
+        );
+    }
 }
 
 fn show_list(answer: &Json, context: &Context) {

@@ -65,6 +65,7 @@ pub(crate) async fn run(quickstart: Quickstart, context: &Context) -> Result<Exi
         (false, false) => {
             let instance = answer.member("instance").unwrap_or(&Json::Null);
             note(&format!("started `{}` until {}", text(instance, "id"), text(instance, "expires")));
+            super::instance::note_limits(instance);
             note("its token is shown this once:");
             out(&format!("PLACET_TOKEN={token}"));
         }

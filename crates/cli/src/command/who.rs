@@ -44,6 +44,8 @@ pub(crate) async fn run(who: Who, context: &Context) -> Result<Exit, Failure> {
         ("on behalf of", some_text(mandate, "on_behalf_of")),
         ("ticket", some_text(mandate, "ticket")),
         ("task", some_text(mandate, "task")),
+        ("kind of task", some_text(mandate, "kind")),
+        ("limited to", limits(mandate)),
         ("operation", some_text(&answer, "operation")),
         ("verdict", some_text(&answer, "verdict")),
         ("approved by", approver),
@@ -53,4 +55,13 @@ pub(crate) async fn run(who: Who, context: &Context) -> Result<Exit, Failure> {
         ("to stop it", Some(text(&answer, "stop"))),
     ]);
     Ok(Exit::Ok)
+}
+
+/// What the run was narrowed to, and why if nobody asked for it.
+fn limits(mandate: &Json) -> Option<String> {
+    let reads = mandate.member("reads_only").map(|_| "operations that read".to_owned());
+    let limits: Vec<String> = some_text(mandate, "scope").into_iter().chain(reads).collect();
+    let by_default = some_text(mandate, "default_of_tier")
+        .map(|tier| format!(" (default of tier {tier}: nobody said what the run is for)"));
+    (!limits.is_empty()).then(|| format!("{}{}", limits.join(", "), by_default.unwrap_or_default()))
 }

@@ -28,6 +28,8 @@ struct File {
     #[serde(default)]
     registry: registry::Entry,
     #[serde(default)]
+    tiers: BTreeMap<String, registry::TierEntry>,
+    #[serde(default)]
     control: control::Entry,
     roles: Option<BTreeMap<String, Vec<String>>>,
     sign_in: Option<control::SignInEntry>,
@@ -162,7 +164,7 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         transmitters: transmitter::resolve(&folder, file.transmitter)?,
         people: People::resolve(&folder, file.person)?.admitting(control.admits()),
         control,
-        registry: registry::resolve(file.registry)?,
+        registry: registry::resolve(file.registry, file.tiers)?,
         decisions,
     })
 }

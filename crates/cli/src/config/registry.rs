@@ -1,9 +1,11 @@
-//! `[registry]` of `placet.toml`: who must agree to an agent, who administers, how long a certification holds.
+//! `[registry]` and `[tiers]` of `placet.toml`: who must agree to an agent, who administers, how long a certification
+//! holds, what a run may do that was started without a mandate.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use placet_domain::{GroupName, Tier, limits};
-use placet_engine::RegistryRules;
+use placet_engine::{DefaultScope, RegistryRules};
+use placet_identity::Scope;
 use serde::Deserialize;
 
 use super::file::{Wrong, wrong};
@@ -18,8 +20,30 @@ pub(super) struct Entry {
     certify_days: Option<u64>,
 }
 
-pub(super) fn resolve(entry: Entry) -> Result<RegistryRules, Wrong> {
+/// `[tiers.N]` as people type it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TierEntry {
+    default_scope: Option<DefaultEntry>,
+}
+
+/// A word, or tokens of a scope.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum DefaultEntry {
+    Word(String),
+    Tokens(Vec<String>),
+}
+
+pub(super) fn resolve(entry: Entry, tiers: BTreeMap<String, TierEntry>) -> Result<RegistryRules, Wrong> {
     let mut rules = RegistryRules::default();
+    for (tier, entry) in tiers {
+        let number: Tier = tier.parse().map_err(|error| wrong(format!("tiers.{tier}"), error))?;
+        if let Some(scope) = entry.default_scope {
+            let scope = default_scope(&format!("tiers.{tier}.default_scope"), scope)?;
+            rules.default_scopes.insert(number, scope);
+        }
+    }
     for (tier, groups) in entry.approvers {
         let key = format!("registry.approvers.{tier}");
         let number: Tier = tier.parse().map_err(|error| wrong(&key, error))?;
@@ -38,6 +62,22 @@ pub(super) fn resolve(entry: Entry) -> Result<RegistryRules, Wrong> {
     Ok(rules)
 }
 
+fn default_scope(key: &str, entry: DefaultEntry) -> Result<DefaultScope, Wrong> {
+    let tokens = match entry {
+        DefaultEntry::Word(word) => match word.as_str() {
+            "reads" => return Ok(DefaultScope::Reads),
+            "everything" => return Ok(DefaultScope::Everything),
+            _ => {
+                let message = "write `reads`, `everything`, or a list such as `[\"crm.get_deal\"]`";
+                return Err(wrong(key, message));
+            }
+        },
+        DefaultEntry::Tokens(tokens) => tokens,
+    };
+    tokens.join(" ").parse::<Scope>().map_err(|error| wrong(key, error))?;
+    Ok(DefaultScope::Scope(tokens))
+}
+
 fn parsed(key: &str, groups: &[String]) -> Result<Vec<GroupName>, Wrong> {
     groups.iter().map(|group| group.parse().map_err(|error| wrong(key, error))).collect()
 }
@@ -47,7 +87,29 @@ mod tests {
     use super::*;
 
     fn rules(text: &str) -> Result<RegistryRules, Wrong> {
-        resolve(toml::from_str(text).unwrap())
+        resolve(toml::from_str(text).unwrap(), BTreeMap::new())
+    }
+
+    fn tiers(text: &str) -> Result<RegistryRules, Wrong> {
+        resolve(Entry::default(), toml::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn a_run_without_a_mandate_reads_unless_its_tier_says_otherwise() {
+        let scope = |rules: &RegistryRules, tier| rules.default_scopes.get(&tier).cloned();
+        let rules =
+            tiers("2 = { default_scope = [\"crm.get_deal\"] }\n3.default_scope = \"everything\"").unwrap();
+        assert_eq!(scope(&rules, Tier::One), Some(DefaultScope::Reads));
+        assert_eq!(scope(&rules, Tier::Two), Some(DefaultScope::Scope(vec!["crm.get_deal".to_owned()])));
+        assert_eq!(scope(&rules, Tier::Three), Some(DefaultScope::Everything));
+        for (text, key) in [
+            ("4 = {}", "tiers.4"),
+            ("1.default_scope = \"all\"", "tiers.1.default_scope"),
+            ("1.default_scope = []", "tiers.1.default_scope"),
+            ("1.default_scope = [\"crm.\"]", "tiers.1.default_scope"),
+        ] {
+            assert_eq!(tiers(text).unwrap_err().0, key);
+        }
     }
 
     #[test]

@@ -37,6 +37,7 @@ impl Engine {
                 }
             },
             groups: Vec::new(),
+            reads_only: false,
         })
     }
 

@@ -1,4 +1,5 @@
-//! Who must agree to an agent of a tier, who administers the registry, how long a certification holds.
+//! Who must agree to an agent of a tier, who administers the registry, how long a certification holds, and what a run may
+//! do that was started without a mandate.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,13 +14,26 @@ pub struct RegistryRules {
     pub admins: Vec<GroupName>,
     /// How long a certification holds where the charter says nothing.
     pub certify_every: Duration,
+    /// What a run of a tier may do if nobody says what it is for. A tier that is not named: whatever its agent may.
+    pub default_scopes: BTreeMap<Tier, DefaultScope>,
+}
+
+/// What a run may do if nobody says what it is for. Never more than its agent may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DefaultScope {
+    /// Whatever its agent may.
+    Everything,
+    /// Operations that read.
+    Reads,
+    /// These tokens of a scope.
+    Scope(Vec<String>),
 }
 
 impl RegistryRules {
-    /// Rules under which nobody has to agree: for one person alone, and for tests.
+    /// Rules under which nobody has to agree, and a run needs no mandate: for tests.
     #[must_use]
     pub fn without_approvers() -> Self {
-        Self { approvers: BTreeMap::new(), ..Self::default() }
+        Self { approvers: BTreeMap::new(), default_scopes: BTreeMap::new(), ..Self::default() }
     }
 
     /// The groups that must agree to this tier.
@@ -30,7 +44,8 @@ impl RegistryRules {
 }
 
 impl Default for RegistryRules {
-    /// Tier 1 nobody, tier 2 security and lead, tier 3 security, compliance and a vice president.
+    /// Tier 1 nobody, tier 2 security and lead, tier 3 security, compliance and a vice president. Without a mandate a
+    /// run reads.
     fn default() -> Self {
         let groups = |names: &[&str]| names.iter().filter_map(|name| name.parse().ok()).collect();
         Self {
@@ -40,6 +55,9 @@ impl Default for RegistryRules {
             ]),
             admins: groups(&["security"]),
             certify_every: limits::CERTIFY_EVERY,
+            default_scopes: [Tier::One, Tier::Two, Tier::Three]
+                .map(|tier| (tier, DefaultScope::Reads))
+                .into(),
         }
     }
 }

@@ -45,7 +45,8 @@ pub struct Who {
     pub registered: Option<Arc<Agent>>,
     /// The run.
     pub instance: Option<String>,
-    /// What the run was started to do: `task`, `ticket`, `on_behalf_of`, as far as they are known.
+    /// What the run was started to do and narrowed to, as far as it is known: `task`, `ticket`, `on_behalf_of`, `kind`,
+    /// `purpose`, `scope`, `reads_only`, `default_of_tier`.
     pub mandate: Object,
     /// Who started the run.
     pub started_by: Option<String>,
@@ -205,10 +206,16 @@ fn mandate(main: &Json, start: Option<&Json>) -> Object {
         let own = main.member("mandate").and_then(|mandate| text(mandate, key));
         own.or_else(|| start.and_then(|start| text(start, key)))
     };
+    let of_start = |key: &str| start.and_then(|start| start.member(key)).cloned();
     Object::new()
         .with_some("task", from("task"))
         .with_some("ticket", from("ticket"))
         .with_some("on_behalf_of", from("on_behalf_of"))
+        .with_some("kind", from("kind"))
+        .with_some("purpose", from("purpose"))
+        .with_some("scope", from("scope"))
+        .with_some("reads_only", of_start("reads_only"))
+        .with_some("default_of_tier", of_start("default_of_tier"))
 }
 
 fn text(receipt: &Json, key: &str) -> Option<String> {

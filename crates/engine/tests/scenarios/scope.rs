@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use placet_domain::{Charter, Code, Mandate, Object, TaskKind, Tier};
-use placet_engine::{Registration, StartError, StartRequest};
+use placet_domain::{Charter, Code, Json, Mandate, Object, TaskKind, Tier};
+use placet_engine::{DefaultScope, Lookup, Registration, RegistryRules, StartError, StartRequest};
 use placet_testkit::World;
 
 use super::{
@@ -99,4 +99,49 @@ async fn a_kind_of_task_narrows_says_what_is_needed_and_how_long_it_lasts() {
     assert!(matches!(starts(&world, apart).await, Err(StartError::Scope(_))));
     let unread = Mandate { scope: vec!["crm.".to_owned()], ..Mandate::default() };
     assert!(matches!(starts(&world, unread).await, Err(StartError::Scope(_))));
+}
+
+fn tiered(default: DefaultScope) -> placet_testkit::WorldBuilder {
+    let default_scopes = [(Tier::Two, default)].into();
+    builder().registry(RegistryRules { default_scopes, ..RegistryRules::without_approvers() })
+}
+
+#[tokio::test]
+async fn a_run_that_nobody_gave_a_mandate_reads_and_changes_nothing() {
+    let world = opened(tiered(DefaultScope::Reads)).await;
+    super::crm::owner(&world, "ben", "bob");
+    let silent = world.agent("billing").start().await;
+    assert!(silent.instance.mandate.reads_only);
+    refused(&silent.calls(UPDATE, SMALL).await, Code::OutsideScope);
+    let caller = world.engine.authenticate(&silent.credential()).unwrap();
+    let shows = |tool: &str| world.engine.shows(&caller, &"crm".parse().unwrap(), &tool.parse().unwrap());
+    assert!(!shows("update_deal"));
+    // Nor may what it starts, unless it was a person who said what for.
+    let child = world.agent("billing").on_behalf_of("bob").child_of(&silent).start().await;
+    refused(&child.calls(UPDATE, SMALL).await, Code::OutsideScope);
+    let said = world.agent("billing").on_behalf_of("bob").start().await;
+    assert!(!said.instance.mandate.reads_only);
+    answered(&said.calls(UPDATE, r#"{"deal_id":"D-bob","amount":5}"#).await);
+    let started = &world.receipts("instance")[0];
+    let about = started.member("about").unwrap();
+    assert_eq!(about.member("reads_only").and_then(Json::as_bool), Some(true));
+    assert_eq!(about.member("default_of_tier").and_then(Json::as_integer), Some(2));
+    let who = world.engine.who(Lookup::Instance(silent.instance.id)).await.unwrap().unwrap();
+    assert_eq!(who.mandate.member("default_of_tier").and_then(Json::as_integer), Some(2));
+}
+
+#[tokio::test]
+async fn an_agent_with_kinds_of_task_names_one_for_more_than_its_tiers_default() {
+    let world = opened(tiered(DefaultScope::Scope(vec![NOTE.to_owned()]))).await;
+    with_tasks(&world).await;
+    let ticket = Some("T-1".to_owned());
+    let talk = Mandate { ticket: ticket.clone(), ..Mandate::default() };
+    assert_eq!(starts(&world, talk.clone()).await.unwrap().instance.mandate.scope, [NOTE]);
+    let wide = Mandate { scope: vec!["crm".to_owned()], ..talk.clone() };
+    assert_eq!(starts(&world, wide).await.unwrap().instance.mandate.scope, [NOTE]);
+    let apart = Mandate { scope: vec![UPDATE.to_owned()], ..talk };
+    let told = starts(&world, apart).await.unwrap_err();
+    assert!(matches!(&told, StartError::Task(why) if why.contains("renewal")), "{told}");
+    let named = Mandate { kind: Some("renewal".parse().unwrap()), ticket, ..Mandate::default() };
+    assert_eq!(starts(&world, named).await.unwrap().instance.mandate.scope, [UPDATE]);
 }

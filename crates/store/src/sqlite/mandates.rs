@@ -81,8 +81,8 @@ impl Mandates for SqliteMandates {
             let row = Row::from(&instance);
             sqlx::query(
                 "INSERT INTO instances (id, agent, task, ticket, on_behalf_of, facts, started_by, started_us, \
-                 expires_us, revoked_us, parent, kind, purpose, scope, \
-                 person_groups) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 expires_us, revoked_us, parent, kind, purpose, scope, person_groups, reads_only) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )
             .bind(row.id)
             .bind(row.agent)
@@ -99,6 +99,7 @@ impl Mandates for SqliteMandates {
             .bind(row.purpose)
             .bind(row.scope)
             .bind(row.person_groups)
+            .bind(row.reads_only)
             .execute(&mut *writer)
             .await
             .map_err(failed(START))?;
@@ -149,6 +150,7 @@ struct Row {
     purpose: Option<String>,
     scope: String,
     person_groups: String,
+    reads_only: i64,
 }
 
 impl From<&Instance> for Row {
@@ -170,6 +172,7 @@ impl From<&Instance> for Row {
             purpose: mandate.purpose.clone(),
             scope: mandate.scope.join(" "),
             person_groups: mandate.groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(" "),
+            reads_only: i64::from(mandate.reads_only),
         }
     }
 }
@@ -196,6 +199,7 @@ impl TryFrom<Row> for Instance {
                     .split_whitespace()
                     .map(|group| noun("person_groups", group))
                     .collect::<Result<_, _>>()?,
+                reads_only: row.reads_only != 0,
             },
             started_by: noun("started_by", &row.started_by)?,
             started: Timestamp::from_micros(row.started_us),

@@ -82,6 +82,7 @@ pub(crate) fn instance(n: u8) -> Instance {
             purpose: Some("it ends soon".to_owned()),
             scope: vec!["crm.get_deal".to_owned(), "mail".to_owned()],
             groups: vec![parse("sales"), parse("leads")],
+            reads_only: true,
         },
         started_by: parse("ana@example.com"),
         started,
