@@ -17,6 +17,7 @@ mod person;
 mod policy;
 mod quickstart;
 mod receipt;
+mod scim;
 mod status;
 mod stdio;
 mod token;
@@ -77,6 +78,8 @@ pub(crate) enum Command {
     Stdio(Single<stdio::Stdio>),
     /// People: who may sign in, and letting somebody in for the first time
     Person(Noun<person::Verb>),
+    /// The company's directory: tokens with which an identity provider keeps people and groups here (SCIM)
+    Scim(Noun<scim::Verb>),
     /// Log in to a Placet elsewhere, for `--server`
     Login(login::Login),
     /// Log out of a Placet elsewhere
@@ -139,6 +142,7 @@ pub(crate) async fn run(command: Command, program: clap::Command) -> Result<Exit
         Command::Quickstart(single) => single.run(quickstart::run).await,
         Command::Receipt(noun) => noun.run(receipt::run).await,
         Command::Resume(noun) => noun.run(kill::resume).await,
+        Command::Scim(noun) => noun.run(scim::run).await,
         Command::Status(single) => single.run(status::run).await,
         Command::Stdio(single) => single.run(stdio::run).await,
         Command::Token(single) => single.run(token::run).await,

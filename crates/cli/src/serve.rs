@@ -126,6 +126,7 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
         clock,
         entropy,
         people: Arc::new(config.people.clone()),
+        directory: store.directory(),
         registry: store.registry(),
         mandates: store.mandates(),
         credentials: store.credentials(),

@@ -142,6 +142,9 @@ async fn tend_stops(engine: &Engine) {
     if let Err(error) = engine.finish_events().await {
         tracing::error!(%error, "a security event could not be acted on yet");
     }
+    if let Err(error) = engine.record_directory().await {
+        tracing::error!(%error, "a change of the directory is not on record yet");
+    }
     match engine.revoke_of_leavers().await {
         Ok(0) => {}
         Ok(instances) => tracing::warn!(instances, "runs of people who have left were revoked"),

@@ -20,6 +20,7 @@ mod plan;
 mod policies;
 mod problem;
 mod routes;
+mod scim;
 mod server;
 mod socket;
 mod status;

@@ -26,6 +26,8 @@ pub(crate) struct PersonView {
     /// `provider`, `passphrase`, or nothing yet.
     signs_in_by: Option<&'static str>,
     signed_in: Option<String>,
+    /// What the company's directory says: `active`, or `left` of somebody whom a file keeps here.
+    directory: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -54,6 +56,9 @@ pub(crate) async fn list(State(control): State<Arc<Control>>) -> Answered<Person
     };
     let accounts: BTreeMap<PersonName, Account> =
         accounts.into_iter().map(|account| (account.person.clone(), account)).collect();
+    let users = control.engine.directory_users();
+    let provisioned: BTreeMap<&PersonName, bool> =
+        users.iter().map(|user| (&user.person, user.active)).collect();
     let view = |person: Arc<placet_domain::Person>| {
         let account = accounts.get(&person.name);
         PersonView {
@@ -66,6 +71,7 @@ pub(crate) async fn list(State(control): State<Arc<Control>>) -> Answered<Person
                 (None, None) => None,
             }),
             signed_in: account.and_then(|account| account.signed_in).map(|at| at.to_string()),
+            directory: provisioned.get(&person.name).map(|active| if *active { "active" } else { "left" }),
         }
     };
     let people = control.engine.ports().people.everybody().into_iter().map(view).collect();
@@ -85,7 +91,8 @@ pub(crate) async fn invite(
         return Err(Problem::new(Fault::Conflict, why, "declare the person; they can sign in then"));
     }
     if control.engine.ports().people.person(&person).is_none() {
-        let next = "declare them in placet.toml or people.toml first";
+        let next =
+            "declare them in placet.toml or people.toml first, or let the company's directory name them";
         return Err(Problem::new(Fault::NotFound, format!("`{person}` is not a declared person"), next));
     }
     let made = web.invite(&control.engine, &person).await;

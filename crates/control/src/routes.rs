@@ -16,7 +16,7 @@ use crate::{
     access::{self, About},
     agents, approvals, connectors, credentials, halts, instances, keys, peer, people, plan, policies,
     problem::{Fault, Problem},
-    status, who,
+    scim, status, who,
 };
 
 /// One route.
@@ -140,6 +140,17 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/v1/policies/reload", "policies.reload", ControlGroup::Administer, About::Whole, |verb| {
         on(verb, policies::reload)
     }),
+    get("/v1/scim/tokens", "scim.tokens", About::Whole, |verb| on(verb, scim::tokens::list)),
+    post("/v1/scim/tokens", "scim.make_token", ControlGroup::Administer, About::Whole, |verb| {
+        on(verb, scim::tokens::make)
+    }),
+    post(
+        "/v1/scim/tokens/{id}/remove",
+        "scim.remove_token",
+        ControlGroup::Administer,
+        About::Whole,
+        |verb| on(verb, scim::tokens::remove),
+    ),
     get("/v1/status", "status.show", About::Whole, |verb| on(verb, status::show)),
     get("/v1/who/{id}", "who.show", About::Whole, |verb| on(verb, who::show)),
 ];

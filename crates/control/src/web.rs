@@ -28,7 +28,7 @@ use placet_engine::{
 };
 use tokio::net::TcpListener;
 
-use crate::{Control, ControlError, routes};
+use crate::{Control, ControlError, routes, scim};
 
 use attempts::Attempts;
 use device::Logins;
@@ -221,6 +221,10 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         })
         .merge(api)
         .layer(from_fn_with_state(control.clone(), guard::admit))
+        .nest(
+            scim::BASE,
+            scim::router(control.clone()).layer(from_fn_with_state(control.clone(), guard::admit_program)),
+        )
         .layer(from_fn(guard::dress))
         .with_state(control)
 }

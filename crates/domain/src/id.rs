@@ -119,6 +119,21 @@ id!(
     "crd"
 );
 id!(
+    /// One group in the company's directory.
+    DirectoryGroupId,
+    "grp"
+);
+id!(
+    /// One key with which the company's directory is kept.
+    DirectoryKeyId,
+    "dir"
+);
+id!(
+    /// One person in the company's directory.
+    DirectoryUserId,
+    "usr"
+);
+id!(
     /// One authenticated run of an agent.
     InstanceId,
     "ins"

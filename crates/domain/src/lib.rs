@@ -9,6 +9,7 @@ mod charter;
 mod credential;
 mod decision;
 mod digest;
+mod directory;
 pub mod explain;
 mod halt;
 mod id;
@@ -32,9 +33,13 @@ pub use charter::{Charter, CharterError, TaskKind, Want};
 pub use credential::{AgentCredential, Enrolment, Means, UnknownMeans};
 pub use decision::{Decision, DenyCause, Gate, Obligation, PolicyRevision, Reason, Verdict};
 pub use digest::{Commitment, Digest, Opening, ParseDigestError};
+pub use directory::{DirectoryGroup, DirectoryKey, DirectoryRecord, DirectoryUser};
 pub use explain::{Code, Refusal};
 pub use halt::{Halt, HaltTarget, ParseHaltTargetError};
-pub use id::{ApprovalId, CallId, CredentialId, InstanceId, ParseIdError, ReceiptId};
+pub use id::{
+    ApprovalId, CallId, CredentialId, DirectoryGroupId, DirectoryKeyId, DirectoryUserId, InstanceId,
+    ParseIdError, ReceiptId,
+};
 pub use json::{Json, JsonError, JsonFault, Number, Object};
 pub use lifecycle::{
     ApproverAnswer, Cause, Event, Life, LifeFacts, NotPossible, Proposal, Reach, Stage, Terms, UnknownStage,

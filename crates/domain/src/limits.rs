@@ -65,6 +65,14 @@ pub const TASK_KINDS: usize = 64;
 pub const CREDENTIALS_PER_AGENT: usize = 16;
 /// How long a code for enrolling a key may be used.
 pub const ENROLMENT: Duration = Duration::from_secs(10 * 60);
+/// People whom the company's directory may hold.
+pub const DIRECTORY_USERS: usize = 50_000;
+/// Groups that the company's directory may hold.
+pub const DIRECTORY_GROUPS: usize = 5_000;
+/// Largest body of a request to the directory, bytes: a group with all its members.
+pub const DIRECTORY_BYTES: usize = 4 * 1024 * 1024;
+/// Longest life of a key with which the directory is kept.
+pub const DIRECTORY_KEY_LIFE: Duration = days(366);
 /// Largest body of a request to the token endpoints, bytes.
 pub const FORM_BYTES: usize = 64 * 1024;
 

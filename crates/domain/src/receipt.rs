@@ -203,6 +203,22 @@ pub enum RegistryChange {
     CredentialAdded,
     /// An agent may prove itself in one way less.
     CredentialRemoved,
+    /// The company's directory has another group.
+    DirectoryGroupAdded,
+    /// A group of the company's directory has another name or other members.
+    DirectoryGroupChanged,
+    /// A group of the company's directory is gone.
+    DirectoryGroupRemoved,
+    /// A key was made with which an identity provider keeps the directory.
+    DirectoryKeyAdded,
+    /// A key with which an identity provider kept the directory opens nothing any more.
+    DirectoryKeyRemoved,
+    /// The company's directory has another person.
+    DirectoryPersonAdded,
+    /// A person of the company's directory has changed, or has come back.
+    DirectoryPersonChanged,
+    /// A person of the company's directory has left.
+    DirectoryPersonLeft,
     /// A one-time code was made for enrolling an agent's key.
     EnrolmentOpened,
     /// A person has stopped an instance, an agent, a connector, a tool or everything.
@@ -236,6 +252,14 @@ impl RegistryChange {
             | Self::AgentRegistered
             | Self::AgentStage => "agent",
             Self::CredentialAdded | Self::CredentialRemoved | Self::EnrolmentOpened => "credential",
+            Self::DirectoryGroupAdded
+            | Self::DirectoryGroupChanged
+            | Self::DirectoryGroupRemoved
+            | Self::DirectoryKeyAdded
+            | Self::DirectoryKeyRemoved
+            | Self::DirectoryPersonAdded
+            | Self::DirectoryPersonChanged
+            | Self::DirectoryPersonLeft => "directory",
             Self::Halted | Self::HaltLifted => "halt",
             Self::InstanceStarted => "instance",
             Self::InstanceRevoked => "revocation",
@@ -256,6 +280,14 @@ impl RegistryChange {
             Self::AgentStage => "agent_stage",
             Self::CredentialAdded => "credential_added",
             Self::CredentialRemoved => "credential_removed",
+            Self::DirectoryGroupAdded => "directory_group_added",
+            Self::DirectoryGroupChanged => "directory_group_changed",
+            Self::DirectoryGroupRemoved => "directory_group_removed",
+            Self::DirectoryKeyAdded => "directory_key_added",
+            Self::DirectoryKeyRemoved => "directory_key_removed",
+            Self::DirectoryPersonAdded => "directory_person_added",
+            Self::DirectoryPersonChanged => "directory_person_changed",
+            Self::DirectoryPersonLeft => "directory_person_left",
             Self::EnrolmentOpened => "enrolment_opened",
             Self::Halted => "halted",
             Self::HaltLifted => "halt_lifted",

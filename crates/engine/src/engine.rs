@@ -8,7 +8,8 @@ use placet_policy::{PolicyConfig, PolicySource, Snapshot};
 
 use crate::{
     DecisionRules, DpopRule, Ports, RegistryRules, TrustedIssuer, catalogue::Catalogue,
-    credentials::Credentialing, events::Events, halts::Halting, keys::Keys, registry::UsageIndex,
+    credentials::Credentialing, directory::provision, events::Events, halts::Halting, keys::Keys,
+    registry::UsageIndex,
 };
 
 /// What the operator decides.
@@ -51,6 +52,8 @@ pub struct Engine {
     pub(crate) approval_use: Duration,
     pub(crate) registry: RegistryRules,
     pub(crate) decisions: DecisionRules,
+    /// Changes of the directory are made one after the other.
+    pub(crate) directory_changing: tokio::sync::Mutex<()>,
     /// Changes of agents are made one after the other.
     pub(crate) agents_changing: tokio::sync::Mutex<()>,
     pub(crate) usage: Arc<UsageIndex>,
@@ -71,6 +74,8 @@ impl Engine {
             registry,
             decisions,
         } = config;
+        // Before anything is asked of the people: who is here, and who has left.
+        provision(&ports);
         Self {
             // Before anything else can be asked of it: what was stopped is stopped.
             halting: Halting::with(ports.halts.halts()),
@@ -89,6 +94,7 @@ impl Engine {
             registry,
             decisions,
             agents_changing: tokio::sync::Mutex::new(()),
+            directory_changing: tokio::sync::Mutex::new(()),
             usage: Arc::default(),
         }
     }

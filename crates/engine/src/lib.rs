@@ -6,6 +6,7 @@ mod attempt;
 mod caller;
 mod catalogue;
 mod credentials;
+mod directory;
 mod ended;
 mod engine;
 mod evaluate;
@@ -35,6 +36,7 @@ pub use catalogue::{ToolState, ToolStatus};
 pub use credentials::{
     DpopRule, Form, IssuerKind, KeySource, OAuthAnswer, OAuthRequest, Presented, TrustedIssuer,
 };
+pub use directory::{DirectoryError, GroupDraft, KeyRequest, MadeKey, UserDraft};
 pub use engine::{Engine, EngineConfig};
 pub use evaluate::Evaluation;
 pub use events::EventError;

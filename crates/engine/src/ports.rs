@@ -2,6 +2,7 @@
 //! Each contract (ordering, durability, idempotence) is in the trait's documentation and holds for every implementation.
 
 mod accounts;
+mod directory;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 use crate::{LifeNotice, Passage, Placet};
 
 pub use accounts::{AccessKey, AccessKind, Account, Accounts};
+pub use directory::{Directory, Provisioned};
 
 /// The engine's ports. Composition happens once, in the binary.
 #[derive(Clone)]
@@ -29,6 +31,8 @@ pub struct Ports {
     pub entropy: Arc<dyn Entropy>,
     /// People known to this deployment.
     pub people: Arc<dyn People>,
+    /// What the company's identity provider says of people.
+    pub directory: Arc<dyn Directory>,
     /// Registered agents.
     pub registry: Arc<dyn Registry>,
     /// Instances and their mandates.
@@ -63,8 +67,8 @@ pub trait Entropy: Send + Sync {
     fn fill(&self, buffer: &mut [u8]);
 }
 
-/// The directory of people. Read-only here: it is the operator's file or an identity provider. Whoever has left the
-/// organisation is not in it, even if their name is still written down.
+/// The people of this deployment: those of the operator's files, and those of the company's directory. Whoever has left
+/// the organisation is not among them, even if their name is still written down.
 pub trait People: Send + Sync {
     /// The person of this name.
     fn person(&self, name: &PersonName) -> Option<Arc<Person>>;
@@ -77,6 +81,9 @@ pub trait People: Send + Sync {
         let _ = (name, issuer);
         None
     }
+    /// Takes all that the company's directory says, in place of what it said before: who is here, and who has left as far
+    /// as it still knows. Holds when it returns. Whom the operator has declared stays who they were declared to be.
+    fn provision(&self, here: Vec<Provisioned>, left: &[PersonName]);
 }
 
 /// The store could not do what was asked. Nothing was changed, or the change is complete: never half of it.

@@ -5,6 +5,7 @@ mod accounts;
 mod approvals;
 mod credentials;
 mod database;
+mod directory;
 mod document;
 mod halts;
 mod life;
@@ -16,13 +17,16 @@ mod row;
 
 use std::{path::Path, sync::Arc};
 
-use placet_engine::ports::{Accounts, Approvals, Credentials, Halts, Mandates, Pins, Registry, StoreError};
+use placet_engine::ports::{
+    Accounts, Approvals, Credentials, Directory, Halts, Mandates, Pins, Registry, StoreError,
+};
 
 use accounts::SqliteAccounts;
 use approvals::SqliteApprovals;
 use credentials::SqliteCredentials;
 use database::Database;
 pub use database::OpenError;
+use directory::SqliteDirectory;
 use halts::SqliteHalts;
 use mandates::SqliteMandates;
 use pins::SqlitePins;
@@ -37,6 +41,7 @@ pub struct SqliteStore {
     registry: Arc<SqliteRegistry>,
     mandates: Arc<SqliteMandates>,
     credentials: Arc<SqliteCredentials>,
+    directory: Arc<SqliteDirectory>,
     halts: Arc<SqliteHalts>,
     pins: Arc<SqlitePins>,
     approvals: Arc<SqliteApprovals>,
@@ -54,6 +59,7 @@ impl SqliteStore {
             registry: Arc::new(SqliteRegistry::load(database.clone()).await?),
             mandates: Arc::new(SqliteMandates::load(database.clone()).await?),
             credentials: Arc::new(SqliteCredentials::load(database.clone()).await?),
+            directory: Arc::new(SqliteDirectory::load(database.clone()).await?),
             halts: Arc::new(SqliteHalts::load(database.clone()).await?),
             pins: Arc::new(SqlitePins::new(database.clone())),
             approvals: Arc::new(SqliteApprovals::new(database.clone())),
@@ -78,6 +84,12 @@ impl SqliteStore {
     #[must_use]
     pub fn credentials(&self) -> Arc<dyn Credentials> {
         self.credentials.clone()
+    }
+
+    /// The company's directory.
+    #[must_use]
+    pub fn directory(&self) -> Arc<dyn Directory> {
+        self.directory.clone()
     }
 
     /// What people have stopped.

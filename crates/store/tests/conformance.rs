@@ -8,6 +8,8 @@ mod accounts;
 mod approvals;
 #[path = "conformance/credentials.rs"]
 mod credentials;
+#[path = "conformance/directory.rs"]
+mod directory;
 #[path = "conformance/halts.rs"]
 mod halts;
 #[path = "conformance/mandates.rs"]
@@ -38,6 +40,11 @@ macro_rules! conforms {
                 a_restart_keeps_credentials_and_codes,
                 credentials_are_found_at_once_and_oldest_first,
                 of_sixty_four_racing_uses_of_a_code_one_wins;
+            directory:
+                a_forgotten_person_is_in_no_group,
+                a_key_is_found_by_its_digest_until_it_is_removed,
+                a_restart_keeps_people_groups_and_keys,
+                people_and_groups_are_listed_oldest_first_and_replaced_whole;
             registry:
                 agents_are_listed_by_name,
                 an_unregistered_agent_is_not_changed,
@@ -104,8 +111,8 @@ mod memory {
 
     use async_trait::async_trait;
     use placet_testkit::{
-        MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryHalts, MemoryMandates, MemoryPins,
-        MemoryRegistry,
+        MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryHalts, MemoryMandates,
+        MemoryPins, MemoryRegistry,
     };
 
     use crate::storage::{Backend, Storage};
@@ -118,6 +125,7 @@ mod memory {
         registry: Arc<MemoryRegistry>,
         mandates: Arc<MemoryMandates>,
         credentials: Arc<MemoryCredentials>,
+        directory: Arc<MemoryDirectory>,
         halts: Arc<MemoryHalts>,
         pins: Arc<MemoryPins>,
         approvals: Arc<MemoryApprovals>,
@@ -131,6 +139,7 @@ mod memory {
                 registry: self.registry.clone(),
                 mandates: self.mandates.clone(),
                 credentials: self.credentials.clone(),
+                directory: self.directory.clone(),
                 halts: self.halts.clone(),
                 pins: self.pins.clone(),
                 approvals: self.approvals.clone(),
@@ -166,6 +175,7 @@ mod sqlite {
                 registry: store.registry(),
                 mandates: store.mandates(),
                 credentials: store.credentials(),
+                directory: store.directory(),
                 halts: store.halts(),
                 pins: store.pins(),
                 approvals: store.approvals(),

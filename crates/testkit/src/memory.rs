@@ -3,6 +3,7 @@
 mod accounts;
 mod approvals;
 mod credentials;
+mod directory;
 mod halts;
 mod ledger;
 mod mandates;
@@ -12,6 +13,7 @@ mod registry;
 pub use accounts::MemoryAccounts;
 pub use approvals::MemoryApprovals;
 pub use credentials::MemoryCredentials;
+pub use directory::MemoryDirectory;
 pub use halts::MemoryHalts;
 pub use ledger::MemoryLedger;
 pub use mandates::MemoryMandates;

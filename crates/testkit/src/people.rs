@@ -6,31 +6,35 @@ use parking_lot::Mutex;
 use placet_domain::{Approval, Person, PersonName};
 use placet_engine::{
     LifeNotice,
-    ports::{Notifier, People},
+    ports::{Notifier, People, Provisioned},
 };
 use placet_identity::EventPrincipal;
 
-/// A directory that tests write.
+/// People whom tests declare, and those of the company's directory.
 #[derive(Debug, Default)]
-pub struct FakePeople(Mutex<HashMap<PersonName, Arc<Person>>>);
+pub struct FakePeople {
+    declared: Mutex<HashMap<PersonName, Arc<Person>>>,
+    provisioned: Mutex<HashMap<PersonName, Arc<Person>>>,
+}
 
 impl FakePeople {
     /// Adds or replaces a person.
     pub fn add(&self, name: &str, groups: &[&str]) {
         let name: PersonName = name.parse().unwrap();
         let groups = groups.iter().map(|group| group.parse().unwrap()).collect();
-        self.0.lock().insert(name.clone(), Arc::new(Person { name, groups }));
+        self.declared.lock().insert(name.clone(), Arc::new(Person { name, groups }));
     }
 
     /// Takes a person out: they have left.
     pub fn leave(&self, name: &str) {
-        self.0.lock().remove(&name.parse::<PersonName>().unwrap());
+        self.declared.lock().remove(&name.parse::<PersonName>().unwrap());
     }
 }
 
 impl People for FakePeople {
     fn person(&self, name: &PersonName) -> Option<Arc<Person>> {
-        self.0.lock().get(name).cloned()
+        let declared = self.declared.lock().get(name).cloned();
+        declared.or_else(|| self.provisioned.lock().get(name).cloned())
     }
 
     /// Everybody is known by an address at `example.com`.
@@ -41,8 +45,16 @@ impl People for FakePeople {
         }
     }
 
+    fn provision(&self, here: Vec<Provisioned>, _left: &[PersonName]) {
+        *self.provisioned.lock() =
+            here.into_iter().map(|one| (one.person.name.clone(), Arc::new(one.person))).collect();
+    }
+
     fn everybody(&self) -> Vec<Arc<Person>> {
-        let mut all: Vec<_> = self.0.lock().values().cloned().collect();
+        let declared = self.declared.lock();
+        let mut all: Vec<_> = declared.values().cloned().collect();
+        let provisioned = self.provisioned.lock();
+        all.extend(provisioned.values().filter(|person| !declared.contains_key(&person.name)).cloned());
         all.sort_by(|left, right| left.name.cmp(&right.name));
         all
     }

@@ -14,8 +14,8 @@ use placet_policy::{AttributeType, ConnectorModel, FactType, PolicyConfig, Polic
 
 use crate::{
     Failpoints, FakeClock, FakeConnectors, FakeNotifier, FakePeople, FakeProviders, MemoryApprovals,
-    MemoryCredentials, MemoryHalts, MemoryLedger, MemoryMandates, MemoryPins, MemoryRegistry, Run,
-    SeededEntropy, Sent, actor::OWNER,
+    MemoryCredentials, MemoryDirectory, MemoryHalts, MemoryLedger, MemoryMandates, MemoryPins,
+    MemoryRegistry, Run, SeededEntropy, Sent, actor::OWNER,
 };
 
 /// An engine and everything around it.
@@ -277,6 +277,7 @@ impl WorldBuilder {
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
             people: people.clone(),
+            directory: Arc::<MemoryDirectory>::default(),
             registry: Arc::new(MemoryRegistry::new(failpoints.clone())),
             mandates: Arc::new(MemoryMandates::new(failpoints.clone())),
             credentials: Arc::new(MemoryCredentials::new(failpoints.clone())),

@@ -46,11 +46,13 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> 
                     joined(person, "roles"),
                     some_text(person, "signs_in_by").unwrap_or_default(),
                     some_text(person, "signed_in").unwrap_or_default(),
+                    some_text(person, "directory").unwrap_or_default(),
                 ]
             });
-            context
-                .screen
-                .table(&["name", "groups", "roles", "signs in by", "last"], &rows.collect::<Vec<_>>());
+            context.screen.table(
+                &["name", "groups", "roles", "signs in by", "last", "directory"],
+                &rows.collect::<Vec<_>>(),
+            );
         }
         Verb::Invite { name } => {
             let answer = client.post(&format!("/v1/people/{name}/invite"), Object::new()).await?;

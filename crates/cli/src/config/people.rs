@@ -1,8 +1,9 @@
-//! The people of this deployment: `[[person]]` in `placet.toml`, and `people.toml` beside it, which is read again while
-//! Placet runs. Whoever is marked as having left is nobody here: no owner, no approver, no operator.
+//! The people of this deployment: `[[person]]` in `placet.toml`, `people.toml` beside it, which is read again while Placet
+//! runs, the company's directory, and whoever signs in. A name in a file is the file's, see `docs/directory.md`. Whoever
+//! is marked as having left is nobody here: no owner, no approver, no operator.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::ErrorKind,
     path::{Path, PathBuf},
     sync::Arc,
@@ -10,6 +11,7 @@ use std::{
 
 use parking_lot::RwLock;
 use placet_domain::{GroupName, Person, PersonName};
+use placet_engine::ports::Provisioned;
 use placet_identity::EventPrincipal;
 use serde::Deserialize;
 
@@ -40,14 +42,27 @@ struct PeopleFile {
     person: Vec<PersonEntry>,
 }
 
-/// The directory. Clones share what is in it.
+/// Who is here. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct People {
     declared: Vec<PersonEntry>,
     file: PathBuf,
+    /// By name.
     present: Arc<RwLock<Vec<Present>>>,
-    signed_in: Arc<RwLock<BTreeMap<PersonName, Vec<GroupName>>>>,
+    sources: Arc<RwLock<Sources>>,
     admit: bool,
+}
+
+/// What is said of people, by whom.
+#[derive(Debug, Default)]
+struct Sources {
+    /// The files, as they could last be read: names, and who of them is here.
+    files: Vec<(PersonName, Option<Present>)>,
+    /// The company's directory: who is here, and who has left as far as it still knows.
+    provisioned: Vec<Provisioned>,
+    left: BTreeSet<PersonName>,
+    /// Whoever signed in, with what the identity provider said then.
+    signed_in: BTreeMap<PersonName, Vec<GroupName>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,18 +76,27 @@ impl People {
     /// Takes the declared people and reads `people.toml` in this folder.
     pub(super) fn resolve(folder: &Path, declared: Vec<PersonEntry>) -> Result<Self, Wrong> {
         let people = Self { declared, file: folder.join("people.toml"), ..Self::default() };
-        *people.present.write() = people.read()?;
+        let files = people.read()?;
+        people.take(|sources| sources.files = files);
         Ok(people)
     }
 
     /// Reads `people.toml` again: whether somebody came, left or changed groups. On an error everybody stays who they
     /// were.
     pub(crate) fn look_again(&self) -> Result<bool, String> {
-        let today = self.read().map_err(|(key, message)| format!("{key}: {message}"))?;
+        let files = self.read().map_err(|(key, message)| format!("{key}: {message}"))?;
+        Ok(self.take(|sources| sources.files = files))
+    }
+
+    /// Takes what a source says now; whether anybody is somebody else by it.
+    fn take(&self, change: impl FnOnce(&mut Sources)) -> bool {
+        let mut sources = self.sources.write();
+        change(&mut sources);
+        let today = self.merged(&sources);
         let mut present = self.present.write();
         let changed = *present != today;
         *present = today;
-        Ok(changed)
+        changed
     }
 
     /// Whoever signs in at the identity provider without being declared becomes known by it.
@@ -84,10 +108,9 @@ impl People {
     /// Takes what the identity provider says of somebody: their groups, besides those that are declared. Until the next
     /// time it says something.
     pub(crate) fn signed_in(&self, name: &PersonName, groups: &[GroupName]) {
-        self.signed_in.write().insert(name.clone(), groups.to_vec());
-        if let Err(error) = self.look_again() {
-            tracing::warn!(error, "people.toml cannot be used: everybody stays who they were");
-        }
+        self.take(|sources| {
+            sources.signed_in.insert(name.clone(), groups.to_vec());
+        });
     }
 
     /// Who a user of this machine is.
@@ -96,53 +119,91 @@ impl People {
         present.iter().find(|one| one.uid == Some(uid)).map(|one| one.person.name.clone())
     }
 
-    fn read(&self) -> Result<Vec<Present>, Wrong> {
+    /// What the files say, if it fits together.
+    fn read(&self) -> Result<Vec<(PersonName, Option<Present>)>, Wrong> {
         let shown = self.file.display().to_string();
         let written = match std::fs::read_to_string(&self.file) {
             Ok(text) => toml::from_str::<PeopleFile>(&text).map_err(|error| wrong(&shown, error))?.person,
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(wrong(&shown, error)),
         };
-        let mut present: Vec<Present> = Vec::new();
-        let mut names: Vec<PersonName> = Vec::new();
+        let mut named: Vec<(PersonName, Option<Present>)> = Vec::new();
         for entry in self.declared.iter().chain(&written) {
             let key = format!("person `{}`", entry.name);
             let one = resolve(entry, &key)?;
-            if names.contains(&one.person.name) {
+            if named.iter().any(|(name, _)| *name == one.person.name) {
                 return Err(wrong(key, "the person is declared twice"));
             }
-            names.push(one.person.name.clone());
+            let name = one.person.name.clone();
             if entry.left {
+                named.push((name, None));
                 continue;
             }
-            if one.uid.is_some() && present.iter().any(|other| other.uid == one.uid) {
+            let mut others = named.iter().filter_map(|(_, present)| present.as_ref());
+            if one.uid.is_some() && others.clone().any(|other| other.uid == one.uid) {
                 return Err(wrong(key, "another person already has this operating-system user"));
             }
-            if present.iter().any(|other| other.known_as.iter().any(|known| one.known_as.contains(known))) {
+            if others.any(|other| other.known_as.iter().any(|known| one.known_as.contains(known))) {
                 return Err(wrong(key, "another person already has this `email` or one of these `subjects`"));
             }
-            present.push(one);
+            named.push((name, Some(one)));
         }
-        for (name, groups) in self.signed_in.read().iter() {
+        Ok(named)
+    }
+
+    fn merged(&self, sources: &Sources) -> Vec<Present> {
+        let mut present: Vec<Present> =
+            sources.files.iter().filter_map(|(_, present)| present.clone()).collect();
+        for (name, groups) in &sources.signed_in {
             if let Some(one) = present.iter_mut().find(|one| one.person.name == *name) {
                 let mut person = (*one.person).clone();
                 person
                     .groups
                     .extend(groups.iter().filter(|group| !one.person.groups.contains(group)).cloned());
                 one.person = Arc::new(person);
-            } else if self.admit && !names.contains(name) {
+            }
+        }
+        // Names that differ in capitals alone are one person's: nobody is to agree with themselves.
+        let mut taken: BTreeSet<String> = sources.files.iter().map(|(name, _)| folded(name)).collect();
+        let mut addresses: BTreeSet<String> =
+            present.iter().flat_map(|one| &one.known_as).filter_map(address).collect();
+        for Provisioned { person, email } in &sources.provisioned {
+            if !taken.insert(folded(&person.name)) {
+                continue;
+            }
+            // An address is one person's; the files', if they name it.
+            let email = email.clone().filter(|email| addresses.insert(email.clone()));
+            let known_as = email.map(EventPrincipal::Email).into_iter().collect();
+            present.push(Present { person: Arc::new(person.clone()), uid: None, known_as });
+        }
+        let left: BTreeSet<String> = sources.left.iter().map(folded).collect();
+        for (name, groups) in sources.signed_in.iter().filter(|_| self.admit) {
+            if !left.contains(&folded(name)) && taken.insert(folded(name)) {
                 let person = Person { name: name.clone(), groups: groups.clone() };
                 present.push(Present { person: Arc::new(person), uid: None, known_as: Vec::new() });
             }
         }
         present.sort_by(|left, right| left.person.name.cmp(&right.person.name));
-        Ok(present)
+        present
     }
+}
+
+fn address(principal: &EventPrincipal) -> Option<String> {
+    match principal {
+        EventPrincipal::Email(address) => Some(address.clone()),
+        EventPrincipal::IssuerSubject { .. } | EventPrincipal::Opaque(_) => None,
+    }
+}
+
+fn folded(name: &PersonName) -> String {
+    name.as_str().to_ascii_lowercase()
 }
 
 impl placet_engine::ports::People for People {
     fn person(&self, name: &PersonName) -> Option<Arc<Person>> {
-        self.present.read().iter().find(|one| one.person.name == *name).map(|one| one.person.clone())
+        let present = self.present.read();
+        let place = present.binary_search_by(|one| one.person.name.cmp(name)).ok()?;
+        present.get(place).map(|one| one.person.clone())
     }
 
     fn known_as(&self, principal: &EventPrincipal) -> Option<PersonName> {
@@ -157,6 +218,15 @@ impl placet_engine::ports::People for People {
             EventPrincipal::IssuerSubject { issuer: at, subject } if at == issuer => Some(subject.clone()),
             _ => None,
         })
+    }
+
+    fn provision(&self, here: Vec<Provisioned>, left: &[PersonName]) {
+        self.take(|sources| {
+            // Whoever has left comes back by signing in anew, not by having signed in.
+            sources.signed_in.retain(|name, _| !left.contains(name));
+            sources.provisioned = here;
+            sources.left = left.iter().cloned().collect();
+        });
     }
 
     fn everybody(&self) -> Vec<Arc<Person>> {
@@ -256,6 +326,42 @@ mod tests {
             std::fs::write(&file, broken).unwrap();
             assert!(people.look_again().is_err() && names() == ["ana"], "{broken}");
         }
+    }
+
+    #[test]
+    fn a_name_in_a_file_is_the_files_and_the_directory_knows_the_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let entry = |lines: &str| toml::from_str::<PersonEntry>(lines).unwrap();
+        let ana = "name = \"ana\"\ngroups = [\"staff\"]\nemail = \"ana@corp.example\"";
+        let gone = "name = \"gus\"\nleft = true";
+        let people = People::resolve(folder.path(), vec![entry(ana), entry(gone)]).unwrap().admitting(true);
+        let here = |name: &str, group: &str| Provisioned {
+            person: Person { name: name.parse().unwrap(), groups: vec![group.parse().unwrap()] },
+            email: Some(format!("{}@corp.example", name.to_lowercase())),
+        };
+        for name in ["bo", "zoe"] {
+            people.signed_in(&name.parse().unwrap(), &["old".parse().unwrap()]);
+        }
+        people.provision(vec![here("Ana", "admins"), here("bo", "lead"), here("gus", "lead")], &[]);
+        let shown = || {
+            let shown = |person: Arc<Person>| format!("{} {:?}", person.name, person.groups);
+            people.everybody().into_iter().map(shown).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(), ["ana [staff]", "bo [lead]", "zoe [old]"]);
+        let known = |address: &str| people.known_as(&EventPrincipal::Email(address.to_owned()));
+        assert_eq!(known("bo@corp.example").unwrap().as_str(), "bo");
+        assert_eq!(known("ana@corp.example").unwrap().as_str(), "ana");
+        // Whoever has left is gone, whether they signed in or not; whoever the file names is not.
+        people.provision(vec![], &["bo".parse().unwrap(), "zoe".parse().unwrap(), "ana".parse().unwrap()]);
+        assert_eq!(shown(), ["ana [staff]"]);
+        people.signed_in(&"bo".parse().unwrap(), &[]);
+        assert_eq!((shown(), people.person(&"bo".parse().unwrap())), (vec!["ana [staff]".to_owned()], None));
+        // A broken file keeps nobody here.
+        people.provision(vec![here("bo", "lead")], &[]);
+        std::fs::write(folder.path().join("people.toml"), "person = 1").unwrap();
+        assert!(people.look_again().is_err());
+        people.provision(vec![], &["bo".parse().unwrap()]);
+        assert_eq!(shown(), ["ana [staff]"]);
     }
 
     #[test]

@@ -204,6 +204,9 @@ fn the_table_holds_every_route_of_the_api() {
             "POST /v1/plan",
             "GET /v1/policies",
             "POST /v1/policies/reload",
+            "GET /v1/scim/tokens",
+            "POST /v1/scim/tokens",
+            "POST /v1/scim/tokens/{id}/remove",
             "GET /v1/status",
             "GET /v1/who/{id}",
         ]

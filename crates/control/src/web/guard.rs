@@ -57,6 +57,24 @@ pub(super) async fn admit(State(control): State<Arc<Control>>, request: Request,
     next.run(request).await
 }
 
+/// What only programs call: no page has anything to do there, and nothing that a browser keeps counts.
+pub(super) async fn admit_program(
+    State(control): State<Arc<Control>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(web) = &control.web else { return nowhere().into_response() };
+    let headers = request.headers();
+    let host = only(headers, header::HOST.as_str());
+    if !host.is_some_and(|host| web.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))) {
+        return refused("the `Host` of the request is not ours").into_response();
+    }
+    if headers.contains_key(header::ORIGIN) {
+        return refused("the request comes from a page, and this address is for programs").into_response();
+    }
+    next.run(request).await
+}
+
 /// The value of a header that is there once.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();

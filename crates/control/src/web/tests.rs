@@ -1,6 +1,7 @@
 //! The listener over a real connection: who is let in, how, for how long, and what is refused.
 
 mod devices;
+mod directory;
 mod idp;
 mod local;
 mod provider;

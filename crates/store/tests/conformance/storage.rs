@@ -7,7 +7,7 @@ use placet_domain::{
     Agent, AgentStatus, Answer, Approval, ApprovalId, ApprovalState, CallDigest, Charter, Digest, Gate,
     Instance, InstanceId, Json, Life, Mandate, Object, PolicyRevision, Requester, Stage, Tier, Timestamp,
 };
-use placet_engine::ports::{Accounts, Approvals, Credentials, Halts, Mandates, Pins, Registry};
+use placet_engine::ports::{Accounts, Approvals, Credentials, Directory, Halts, Mandates, Pins, Registry};
 
 /// An implementation of the storage ports. Opening again after dropping what was opened is a restart: what was durable
 /// is there.
@@ -20,6 +20,7 @@ pub(crate) struct Storage {
     pub(crate) registry: Arc<dyn Registry>,
     pub(crate) mandates: Arc<dyn Mandates>,
     pub(crate) credentials: Arc<dyn Credentials>,
+    pub(crate) directory: Arc<dyn Directory>,
     pub(crate) halts: Arc<dyn Halts>,
     pub(crate) pins: Arc<dyn Pins>,
     pub(crate) approvals: Arc<dyn Approvals>,
