@@ -32,6 +32,8 @@ const TOOL: &[u8] = b"get_deal";
 struct Case {
     what: &'static str,
     folder: PathBuf,
+    /// The key that is pinned.
+    key: String,
     with_checkpoint: bool,
     expected: i32,
 }
@@ -62,17 +64,23 @@ pub(crate) fn run() -> Result<(), Failure> {
     copy(&place.home().join("ledger"), &earlier)?;
     place.start()?;
     some_calls(&place, &token)?;
+    let vkey = || fs::read_to_string(place.home().join("ledger.vkey")).map(|key| key.trim().to_owned());
+    let first = vkey()?;
+    place.must(&["keys", "rotate", "--log"])?;
+    let newest = vkey()?;
+    some_calls(&place, &token)?;
     place.must(&["ledger", "verify"])?;
     place.stop();
 
     let checkpoint = folder.join("checkpoint");
-    let key = fs::read_to_string(place.home().join("ledger.vkey"))?.trim().to_owned();
-    fs::write(&checkpoint, last_checkpoint(&place.home().join("ledger"), &key)?)?;
+    fs::write(&checkpoint, last_checkpoint(&place.home().join("ledger"), &newest)?)?;
     let mut wrong = 0;
-    for case in cases(&place.home().join("ledger"), earlier, &folder)? {
+    let mut all = cases(&place.home().join("ledger"), earlier, &folder, [&first, &newest])?;
+    all.extend(vectors()?);
+    for case in all {
         let kept = case.with_checkpoint.then_some(checkpoint.as_path());
-        let own = own_verifier(&placet, &case.folder, &key, kept)?;
-        let foreign = foreign_verifier(&case.folder, &key, kept)?;
+        let own = own_verifier(&placet, &case.folder, &case.key, kept)?;
+        let foreign = foreign_verifier(&case.folder, &case.key, kept)?;
         let fine = own.code == Some(case.expected) && foreign.code == Some(case.expected);
         wrong += usize::from(!fine);
         let mark = if fine { "    " } else { "DIFF" };
@@ -99,7 +107,35 @@ fn some_calls(place: &Place, token: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn cases(sound: &Path, earlier: PathBuf, folder: &Path) -> Result<Vec<Case>, Failure> {
+/// Ledgers whose key was changed, and some that pretend to it: each judged with each of the keys pinned.
+fn vectors() -> Result<Vec<Case>, Failure> {
+    let folder = tree::root().join("spec/vectors/ledger/rotated");
+    let mut cases = Vec::new();
+    for entry in fs::read_dir(&folder)? {
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() {
+            continue;
+        }
+        let good = entry.file_name() == "good";
+        for key in ["first.vkey", "second.vkey", "newest.vkey"] {
+            cases.push(Case {
+                what: if good { "vector: a key changed twice" } else { "vector: a false change of the key" },
+                folder: entry.path(),
+                key: fs::read_to_string(folder.join(key))?.trim().to_owned(),
+                with_checkpoint: false,
+                expected: if good { SOUND } else { UNSOUND },
+            });
+        }
+    }
+    Ok(cases)
+}
+
+fn cases(
+    sound: &Path,
+    earlier: PathBuf,
+    folder: &Path,
+    [first, newest]: [&str; 2],
+) -> Result<Vec<Case>, Failure> {
     let flipped = touched(sound, &folder.join("flipped"), |segment| {
         // In the text of an early receipt, so that intact frames follow.
         let at = find(segment, b"get_deal")
@@ -113,8 +149,18 @@ fn cases(sound: &Path, earlier: PathBuf, folder: &Path) -> Result<Vec<Case>, Fai
         segment.truncate(end.saturating_sub(40));
         Ok(())
     })?;
-    let case = |what, folder, with_checkpoint, expected| Case { what, folder, with_checkpoint, expected };
+    let of = |key: &str, what, folder: &Path, with_checkpoint, expected| {
+        let (folder, key) = (folder.to_path_buf(), key.to_owned());
+        Case { what, folder, key, with_checkpoint, expected }
+    };
+    let case = |what, folder: PathBuf, with_checkpoint, expected| {
+        of(first, what, &folder, with_checkpoint, expected)
+    };
     Ok(vec![
+        of(newest, "as it is, from its newest key", sound, false, SOUND),
+        of(newest, "as it is, from its newest key, with its checkpoint", sound, true, SOUND),
+        of(newest, "one bit flipped before the key was changed", &flipped, false, UNSOUND),
+        of(newest, "an earlier copy put back, from the newest key", &earlier, false, UNSOUND),
         case("as it is", sound.to_path_buf(), false, SOUND),
         case("as it is, with its checkpoint", sound.to_path_buf(), true, SOUND),
         case("one bit flipped", flipped, false, UNSOUND),

@@ -6,11 +6,16 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use placet_domain::Json;
 use placet_ledger::{
-    CompactRange, Hash, InclusionProof, MerkleError, SignedCheckpoint, Tail, VerifierKey, leaf_hash,
-    parse_segment_name, scan, stored_index,
+    CompactRange, Frame, Hash, InclusionProof, KeyChain, MerkleError, SignedCheckpoint, Tail,
+    UnverifiedCheckpoint, VerifierKey, leaf_hash, parse_segment_name, scan, stored_index,
 };
 
-use crate::{context::Context, exit::Exit, failure::Failure};
+use crate::{
+    context::Context,
+    exit::Exit,
+    failure::Failure,
+    log_key::{BEFORE, PUBLIC},
+};
 
 /// Which ledger, and whose key.
 #[derive(Debug, Args)]
@@ -45,6 +50,8 @@ impl Log {
 pub(crate) struct Archive {
     /// The newest checkpoint.
     pub(crate) head: SignedCheckpoint,
+    /// The keys of the log, followed from the pinned ones; the last one signed the newest checkpoint.
+    pub(crate) keys: Vec<VerifierKey>,
     /// What was looked for, in order.
     pub(crate) found: Vec<Entry>,
     /// Every node of the tree, in the order of `stored_index`.
@@ -68,6 +75,7 @@ impl Archive {
         wanted: impl Fn(&[u8]) -> bool,
     ) -> Result<Self, Failure> {
         let (mut range, mut nodes, mut found) = (CompactRange::new(), Vec::new(), Vec::new());
+        let mut chain = KeyChain::new(keys);
         let mut checkpoint: Option<Vec<u8>> = None;
         for path in segments(dir)? {
             let bytes =
@@ -88,18 +96,26 @@ impl Archive {
                     }
                     range.append(leaf_hash(leaf), |node| nodes.push(*node));
                 }
+                if chain.needs(&frame) {
+                    follow(&mut chain, &frame, &range).map_err(|damage| damaged(dir, &damage))?;
+                }
                 checkpoint = Some(frame.checkpoint().to_vec());
             }
         }
         let checkpoint = checkpoint.ok_or_else(|| {
             Failure::new(format!("the ledger in {} is empty", dir.display())).with_exit(Exit::NotFound)
         })?;
-        let head =
-            SignedCheckpoint::open(&checkpoint, keys).map_err(|error| damaged(dir, &error.to_string()))?;
+        let keys: Vec<_> = chain.terms().iter().map(|term| term.key.clone()).collect();
+        let in_force = keys.last().into_iter().cloned().collect::<Vec<_>>();
+        let head = SignedCheckpoint::open(&checkpoint, &in_force)
+            .map_err(|error| damaged(dir, &error.to_string()))?;
+        if !chain.is_vouched() {
+            return Err(damaged(dir, "no signature by a pinned key"));
+        }
         if head.size() != range.size() || *head.root() != range.root() {
             return Err(damaged(dir, "the entries do not give the root of the signed checkpoint"));
         }
-        Ok(Self { head, found, nodes })
+        Ok(Self { head, keys, found, nodes })
     }
 
     /// The offline proof (C2SP `tlog-proof@v1`) that an entry is under the newest checkpoint.
@@ -113,6 +129,15 @@ impl Archive {
         let hashes: String = proof.hashes.iter().map(|hash| hash.to_base64() + "\n").collect();
         Ok(format!("c2sp.org/tlog-proof@v1\nindex {index}\n{hashes}\n{}", self.head.note()))
     }
+}
+
+/// Takes over the key that a frame hands over to.
+fn follow(chain: &mut KeyChain<'_>, frame: &Frame<'_>, range: &CompactRange) -> Result<(), String> {
+    let checkpoint = UnverifiedCheckpoint::parse(frame.checkpoint()).map_err(|error| error.to_string())?;
+    if checkpoint.claim().size != range.size() || checkpoint.claim().root != range.root() {
+        return Err("the entries do not give the root of the signed checkpoint".to_owned());
+    }
+    chain.check(frame, &checkpoint).map_err(|damage| damage.to_string())
 }
 
 /// The segment files, in order.
@@ -140,19 +165,25 @@ fn damaged(dir: &Path, why: &str) -> Failure {
 /// The keys to verify with: those that were named, else the one beside the ledger.
 pub(crate) fn keys(named: &[String], home: &Path) -> Result<Vec<VerifierKey>, Failure> {
     if named.is_empty() {
-        return Ok(vec![key_file(&home.join("ledger.vkey"))?]);
+        let mut keys = key_file(&home.join(PUBLIC))?;
+        // Proofs that were made before the key was changed.
+        if home.join(BEFORE).exists() {
+            keys.extend(key_file(&home.join(BEFORE))?);
+        }
+        return Ok(keys);
     }
     let key = |text: &String| match text.parse() {
-        Ok(key) => Ok(key),
+        Ok(key) => Ok(vec![key]),
         Err(error) if Path::new(text).is_file() => {
             key_file(Path::new(text)).map_err(|_| wrong_key(text, error))
         }
         Err(error) => Err(wrong_key(text, error)),
     };
-    named.iter().map(key).collect()
+    Ok(named.iter().map(key).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-fn key_file(path: &Path) -> Result<VerifierKey, Failure> {
+/// The keys in a file, one a line.
+fn key_file(path: &Path) -> Result<Vec<VerifierKey>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         let next = "name the home with `--home`, or the key with `--key`";
         Failure::new(format!(
@@ -161,7 +192,8 @@ fn key_file(path: &Path) -> Result<VerifierKey, Failure> {
         ))
         .with_exit(Exit::NotFound)
     })?;
-    text.trim().parse().map_err(|error| wrong_key(&path.display().to_string(), error))
+    let lines = text.trim().lines();
+    lines.map(|line| line.parse().map_err(|error| wrong_key(&path.display().to_string(), error))).collect()
 }
 
 fn wrong_key(text: &str, error: placet_ledger::KeyError) -> Failure {

@@ -1,4 +1,4 @@
-//! The keys of a home: made at first start, readable by the owner alone, never with a default.
+//! The key of a home that signs tokens: made at first start, readable by the owner alone, never with a default.
 
 use std::{
     fs::{File, OpenOptions},
@@ -11,7 +11,6 @@ use std::{
 use placet_domain::{Digest, Timestamp};
 use placet_engine::ports::Entropy;
 use placet_identity::{KeySet, TokenKey};
-use placet_ledger::LogKey;
 
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +96,7 @@ fn retired(home: &Path) -> Result<Vec<([u8; 32], Timestamp)>, KeyError> {
 }
 
 /// Writes a file beside the old one and takes its place, durably.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), source };
     let fresh = path.with_extension("new");
     let mut file = OpenOptions::new()
@@ -118,19 +117,8 @@ const TOKEN_KEY: &str = "keys/token.key";
 /// The ends of the keys before it, one a line: public key in hexadecimal, and microseconds.
 const RETIRED: &str = "keys/token.retired";
 
-/// The key that signs the ledger's checkpoints. Its public half is written beside the ledger for auditors.
-pub(crate) fn ledger_key(home: &Path, origin: &str, entropy: &dyn Entropy) -> Result<LogKey, KeyError> {
-    let path = home.join("keys/ledger.key");
-    let seed = seed(&path, entropy)?;
-    let key = LogKey::from_seed(origin, &seed).map_err(|_| KeyError::Malformed { path })?;
-    let public = home.join("ledger.vkey");
-    std::fs::write(&public, format!("{}\n", key.verifier()))
-        .map_err(|source| KeyError::File { path: public, source })?;
-    Ok(key)
-}
-
 /// The 32 bytes of a key file; made if there is none.
-fn seed(path: &Path, entropy: &dyn Entropy) -> Result<[u8; 32], KeyError> {
+pub(crate) fn seed(path: &Path, entropy: &dyn Entropy) -> Result<[u8; 32], KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), source };
     let mut seed = [0; 32];
     match File::open(path) {

@@ -12,6 +12,7 @@ mod failure;
 mod init;
 mod kept_key;
 mod keys;
+mod log_key;
 mod oauth;
 mod print;
 mod serve;

@@ -21,7 +21,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
     config::{Config, ConfigError, own_uid},
-    failpoint, keys,
+    failpoint, keys, log_key,
     system::{LogNotifier, SystemClock, SystemEntropy},
     telemetry, upkeep,
 };
@@ -107,21 +107,25 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
     let entropy = Arc::new(SystemEntropy);
     let clock = Arc::new(SystemClock::default());
     let tokens = keys::token_keys(home, &*entropy, clock.now())?;
-    let ledger_key = keys::ledger_key(home, &config.origin, &*entropy)?;
+    let log_keys = log_key::read(home, &config.origin, &*entropy)?;
 
     // Storage.
     let store = SqliteStore::open(&home.join("placet.db")).await?;
     let ledger_config = LedgerConfig {
         segment_bytes: config.segment_bytes,
+        previous_keys: log_keys.before,
+        next_key: log_keys.next,
         failpoint: failpoint::of_ledger(),
         ..LedgerConfig::new(home.join("ledger"), config.origin.clone())
     };
-    let opened = Ledger::open(ledger_config, ledger_key, Arc::new(RealDisk))?;
+    let opened = Ledger::open(ledger_config, log_keys.key, Arc::new(RealDisk))?;
+    log_key::follow(home, &opened.ledger.verifier(), &*entropy)?;
     tracing::info!(recovery = ?opened.recovery, "the ledger is open");
     let ledger = Arc::new(opened.ledger);
 
     // The engine and its ports.
     let connectors = Arc::new(McpConnectors::new(config.connectors.clone())?);
+    let ledger_port = Arc::new(LedgerPort::new(ledger.clone()));
     let ports = Ports {
         clock,
         entropy,
@@ -131,10 +135,11 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
         mandates: store.mandates(),
         credentials: store.credentials(),
         providers: Arc::new(Web::new()?),
+        accounts: store.accounts(),
         halts: store.halts(),
         pins: store.pins(),
         approvals: store.approvals(),
-        ledger: Arc::new(LedgerPort::new(ledger.clone())),
+        ledger: ledger_port.clone(),
         connectors: failpoint::around(connectors.clone()),
         notifier: Arc::new(LogNotifier),
     };
@@ -154,7 +159,7 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
         .map_err(|source| ServeError::Bind { address: config.listen, source })?;
     let address = listener.local_addr().unwrap_or(config.listen);
     let socket = home.join("run/control.sock");
-    let control = control(&engine, &config, home, &store)?.bind().await?;
+    let control = control(&engine, &config, home, &store, (&ledger, &ledger_port))?.bind().await?;
     let welcome = welcome(&control, &config).await?;
     let gateway = gateway(&engine, &config, address);
     let control_stop = wait(stopped.clone());
@@ -201,6 +206,7 @@ fn control(
     config: &Config,
     home: &Path,
     store: &SqliteStore,
+    (ledger, port): (&Arc<Ledger>, &Arc<LedgerPort>),
 ) -> Result<Control, ServeError> {
     let people = config.people.clone();
     let place = &config.control;
@@ -221,6 +227,7 @@ fn control(
             connectors: config.connectors.iter().map(|connector| connector.name.clone()).collect(),
             reload: upkeep::reloader(engine.clone(), config.clone()),
             rotate: upkeep::rotator(engine.clone(), home.to_owned()),
+            change_log_key: upkeep::log_key_changer(engine, home, ledger, port),
         },
         access?,
     );

@@ -1,17 +1,25 @@
 //! What goes on beside the calls: looking at tools for changes, at policy files, at the directory and the clock for the
 //! life of agents, settling what a crash left open.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use placet_control::{RotateFailure, Rotated};
+use placet_control::{LogKeyChanged, RotateFailure, Rotated};
+use placet_domain::PersonName;
 use placet_engine::{Engine, ports::LedgerUnavailable};
 use placet_identity::TokenKey;
+use placet_ledger::{Health, Ledger};
 use placet_policy::PolicySource;
-use placet_store::SqliteStore;
+use placet_store::{LedgerPort, SqliteStore};
 
 use crate::{
     config::{Config, People},
+    failpoint,
     keys::NextKey,
+    log_key,
     system::SystemEntropy,
 };
 
@@ -168,6 +176,65 @@ pub(crate) fn rotator(engine: Arc<Engine>, home: PathBuf) -> placet_control::Rot
             Ok(Rotated { key: rotation.key, before: rotation.before, until: rotation.until })
         })
     })
+}
+
+/// Hands the ledger over to another key, on request of an operator.
+pub(crate) fn log_key_changer(
+    engine: &Arc<Engine>,
+    home: &Path,
+    ledger: &Arc<Ledger>,
+    port: &Arc<LedgerPort>,
+) -> placet_control::ChangeLogKey {
+    let parts = LogKeeper {
+        engine: engine.clone(),
+        home: home.to_owned(),
+        ledger: ledger.clone(),
+        port: port.clone(),
+        one_at_a_time: Arc::default(),
+    };
+    Arc::new(move |by| {
+        let keeper = parts.clone();
+        Box::pin(async move {
+            // A caller that hangs up does not stop a change halfway.
+            let changed = tokio::spawn(async move { keeper.change(&by).await }).await;
+            changed.unwrap_or_else(|error| Err(RotateFailure(error.into())))
+        })
+    })
+}
+
+/// What a change of the ledger's key needs.
+#[derive(Clone)]
+struct LogKeeper {
+    engine: Arc<Engine>,
+    home: PathBuf,
+    ledger: Arc<Ledger>,
+    port: Arc<LedgerPort>,
+    one_at_a_time: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl LogKeeper {
+    async fn change(&self, by: &PersonName) -> Result<LogKeyChanged, RotateFailure> {
+        let _one_at_a_time = self.one_at_a_time.lock().await;
+        let in_force = || match self.ledger.health() {
+            Health::Ok | Health::Refusing { .. } => Ok(self.ledger.verifier()),
+            // The change before this one may be on the disk: until the ledger is open again nobody knows.
+            Health::Poisoned { .. } | Health::Closed => {
+                Err(RotateFailure("the ledger has stopped; it is opened again by itself".into()))
+            }
+        };
+        let failed = |error: crate::keys::KeyError| RotateFailure(error.into());
+        let before = in_force()?;
+        log_key::follow(&self.home, &before, &SystemEntropy).map_err(failed)?;
+        let next = log_key::prepare(&self.home, &before, &SystemEntropy).map_err(failed)?;
+        failpoint::pass("log-key-prepared");
+        let name = next.verifier().to_string();
+        self.port.offer(next);
+        let changed = self.engine.change_log_key(&name, by).await;
+        failpoint::pass("log-key-changed");
+        let changed = changed.map_err(|error| RotateFailure(error.into()))?;
+        log_key::follow(&self.home, &in_force()?, &SystemEntropy).map_err(failed)?;
+        Ok(LogKeyChanged { key: changed.key, before: changed.before, index: changed.index })
+    }
 }
 
 /// Reloads on request of an operator.

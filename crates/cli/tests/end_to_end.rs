@@ -15,6 +15,7 @@ mod end_to_end {
     mod door;
     mod http;
     mod identity;
+    mod log_key;
     mod people;
     mod registry;
     mod reload;

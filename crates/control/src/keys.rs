@@ -1,4 +1,5 @@
 //! `/v1/keys/rotate`: another key signs tokens from now on; the one before verifies what it has signed.
+//! `/v1/keys/log`: the ledger is handed over to another key, on record in the ledger itself.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -22,6 +23,24 @@ pub type Rotate = Arc<
         + Sync,
 >;
 
+/// Makes a key, keeps it, and hands the ledger over to it in the name of the person.
+pub type ChangeLogKey = Arc<
+    dyn Fn(PersonName) -> Pin<Box<dyn Future<Output = Result<LogKeyChanged, RotateFailure>> + Send>>
+        + Send
+        + Sync,
+>;
+
+/// A change of the ledger's key that has happened.
+#[derive(Debug, Clone)]
+pub struct LogKeyChanged {
+    /// The verifier key that signs checkpoints now.
+    pub key: String,
+    /// The one that signed before.
+    pub before: String,
+    /// The key entry in the ledger.
+    pub index: u64,
+}
+
 /// A rotation that has happened.
 #[derive(Debug, Clone)]
 pub struct Rotated {
@@ -43,6 +62,27 @@ pub(crate) struct RotatedView {
     key: String,
     before: String,
     until: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct LogKeyView {
+    key: String,
+    before: String,
+    index: u64,
+}
+
+pub(crate) async fn change_log(
+    State(control): State<Arc<Control>>,
+    Caller(by): Caller,
+    fields: Fields,
+) -> Answered<LogKeyView> {
+    fields.end()?;
+    let LogKeyChanged { key, before, index } =
+        (control.config.change_log_key)(by).await.map_err(|failure| {
+            let next = "mend what is named and ask again; `placet ledger keys` says which key is in force";
+            Problem::new(Fault::Unavailable, causes(&failure), next)
+        })?;
+    Ok(Answer::new("placet/v1/changed-log-key", LogKeyView { key, before, index }))
 }
 
 pub(crate) async fn rotate(

@@ -28,7 +28,7 @@ mod web;
 mod who;
 
 pub use access::{Access, Roles};
-pub use keys::{Rotate, RotateFailure, Rotated};
+pub use keys::{ChangeLogKey, LogKeyChanged, Rotate, RotateFailure, Rotated};
 pub use policies::{Reload, ReloadFailure};
 pub use server::{Bound, Control, ControlConfig, ControlError};
 pub use web::{ClientSecret, Directory, Invitation, PersonClaim, SignInConfig, Web, WebConfig};

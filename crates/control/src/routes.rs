@@ -125,6 +125,9 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/v1/instances/{id}/revoke", "instances.revoke", ControlGroup::Stop, About::Instance, |verb| {
         on(verb, instances::revoke)
     }),
+    post("/v1/keys/log", "keys.log", ControlGroup::Administer, About::Whole, |verb| {
+        on(verb, keys::change_log)
+    }),
     post("/v1/keys/rotate", "keys.rotate", ControlGroup::Administer, About::Whole, |verb| {
         on(verb, keys::rotate)
     }),

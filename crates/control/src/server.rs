@@ -10,7 +10,7 @@ use tokio::{
     sync::watch,
 };
 
-use crate::{Access, Invitation, Reload, Rotate, Web, peer::Peer, routes, socket, web};
+use crate::{Access, ChangeLogKey, Invitation, Reload, Rotate, Web, peer::Peer, routes, socket, web};
 
 /// What the binary knows and this crate does not.
 pub struct ControlConfig {
@@ -24,6 +24,8 @@ pub struct ControlConfig {
     pub reload: Reload,
     /// Makes another key that signs tokens.
     pub rotate: Rotate,
+    /// Hands the ledger over to another key.
+    pub change_log_key: ChangeLogKey,
 }
 
 impl fmt::Debug for ControlConfig {

@@ -229,6 +229,8 @@ pub enum RegistryChange {
     InstanceStarted,
     /// An instance was revoked.
     InstanceRevoked,
+    /// Sign-ins of a person to the control API were ended.
+    SessionsEnded,
     /// A policy set came into force.
     PolicyActivated,
     /// A tool's definition was accepted.
@@ -237,6 +239,8 @@ pub enum RegistryChange {
     ToolQuarantined,
     /// The ledger's key came into use.
     KeyActivated,
+    /// The ledger was handed over to another key: a key entry of `spec/ledger.md`.
+    LogKeyChanged,
     /// Another key signs tokens.
     TokenKeyRotated,
 }
@@ -262,10 +266,10 @@ impl RegistryChange {
             | Self::DirectoryPersonLeft => "directory",
             Self::Halted | Self::HaltLifted => "halt",
             Self::InstanceStarted => "instance",
-            Self::InstanceRevoked => "revocation",
+            Self::InstanceRevoked | Self::SessionsEnded => "revocation",
             Self::PolicyActivated => "policy",
             Self::ToolAccepted | Self::ToolQuarantined => "pin",
-            Self::KeyActivated | Self::TokenKeyRotated => "key",
+            Self::KeyActivated | Self::LogKeyChanged | Self::TokenKeyRotated => "key",
         }
     }
 
@@ -293,10 +297,12 @@ impl RegistryChange {
             Self::HaltLifted => "halt_lifted",
             Self::InstanceStarted => "instance_started",
             Self::InstanceRevoked => "instance_revoked",
+            Self::SessionsEnded => "sessions_ended",
             Self::PolicyActivated => "policy_activated",
             Self::ToolAccepted => "tool_accepted",
             Self::ToolQuarantined => "tool_quarantined",
             Self::KeyActivated => "key_activated",
+            Self::LogKeyChanged => "log_key_changed",
             Self::TokenKeyRotated => "token_key_rotated",
         }
     }

@@ -173,6 +173,11 @@ fn receipts_of_changed_rights_are_these_bytes() {
         .with("key", Digest::of(b"next").short())
         .with("before", Digest::of(b"before").short())
         .with("until_us", now().after(Duration::from_secs(3_600)).micros());
+    let vkey = |name: &str| {
+        let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/../../spec/vectors/ledger/rotated");
+        fs::read_to_string(format!("{vectors}/{name}.vkey")).unwrap().trim().to_owned()
+    };
+    let log_key = Object::new().with("log_key", vkey("second")).with("log_key_before", vkey("first"));
     let policy = Object::new().with("policy", revision(b"new")).with("before", revision(b"old"));
     let accepted =
         Object::new().with("connector", "crm").with("tool", "update_deal").with("accepted", pin(b"one"));
@@ -184,6 +189,7 @@ fn receipts_of_changed_rights_are_these_bytes() {
         ("halted", RegistryChange::Halted, Some(&alice), halted),
         ("halt-lifted", RegistryChange::HaltLifted, Some(&alice), lifted),
         ("token-key-rotated", RegistryChange::TokenKeyRotated, Some(&alice), rotated),
+        ("log-key-changed", RegistryChange::LogKeyChanged, Some(&alice), log_key),
         ("policy-activated", RegistryChange::PolicyActivated, None, policy),
         ("tool-accepted", RegistryChange::ToolAccepted, Some(&alice), accepted),
         ("tool-quarantined", RegistryChange::ToolQuarantined, None, quarantined),

@@ -1,10 +1,10 @@
-//! The keys that sign tokens, and putting another one in force while everything runs. Where they are kept is the
-//! binary's business; what old keys still verify is `placet_identity::KeySet`'s.
+//! The keys that sign tokens and the ledger, and putting another one in force while everything runs. Where they are
+//! kept is the binary's business; what old keys still verify is said by `placet_identity::KeySet` and `spec/ledger.md`.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use placet_domain::{Object, PersonName, RegistryChange, RegistryReceipt, Timestamp, limits};
+use placet_domain::{Json, Object, PersonName, RegistryChange, RegistryReceipt, Timestamp, limits};
 use placet_identity::{KeySet, TokenKey};
 use tokio::sync::Mutex;
 
@@ -32,6 +32,17 @@ pub struct Rotation {
     pub before: String,
     /// Until when that one verifies.
     pub until: Timestamp,
+}
+
+/// A change of the ledger's key that has happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogKeyChange {
+    /// The verifier key that signs checkpoints from here on.
+    pub key: String,
+    /// The one that signed before.
+    pub before: String,
+    /// The key entry in the log.
+    pub index: u64,
 }
 
 /// Why the key was not rotated.
@@ -82,5 +93,23 @@ impl Engine {
         self.verifier.replace_keys(rotated.verifying().clone());
         self.keys.set.store(Arc::new(rotated));
         Ok(rotation)
+    }
+
+    /// Hands the ledger over to another key, `next` as C2SP writes it, which was put at its disposal. Calls go on.
+    ///
+    /// # Errors
+    /// The key entry was not acknowledged. Which key is in force shows once the ledger takes entries again.
+    pub async fn change_log_key(
+        &self,
+        next: &str,
+        by: &PersonName,
+    ) -> Result<LogKeyChange, LedgerUnavailable> {
+        let _one_at_a_time = self.keys.rotating.lock().await;
+        let (now, before) = (self.ports.clock.now(), self.ports.ledger.key());
+        let about = Object::new().with("log_key", next).with("log_key_before", before.as_str());
+        let change = RegistryChange::LogKeyChanged;
+        let receipt = RegistryReceipt { id: self.receipt_id(now), now, change, by: Some(by), about };
+        let entry = self.ports.ledger.change_key(Json::Object(receipt.to_json()).canonical()).await?;
+        Ok(LogKeyChange { key: next.to_owned(), before, index: entry.index })
     }
 }

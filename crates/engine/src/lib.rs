@@ -43,7 +43,7 @@ pub use events::EventError;
 pub use halts::HaltError;
 pub use inquiry::{Application, Asked, DecisionRules, Inquiry, Vocabulary};
 pub use instances::{StartError, StartRequest, Started};
-pub use keys::{RotateError, Rotation};
+pub use keys::{LogKeyChange, RotateError, Rotation};
 pub use passage::{Passage, PassageKind};
 pub use placet::Placet;
 pub use policies::ReloadError;

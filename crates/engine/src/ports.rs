@@ -41,6 +41,8 @@ pub struct Ports {
     pub credentials: Arc<dyn Credentials>,
     /// The published documents of issuers that are trusted.
     pub providers: Arc<dyn Providers>,
+    /// People who sign in, and what proves that they did.
+    pub accounts: Arc<dyn Accounts>,
     /// What people have stopped.
     pub halts: Arc<dyn Halts>,
     /// Accepted tool definitions.
@@ -283,6 +285,11 @@ pub trait Ledger: Send + Sync {
     fn scan(&self, from: u64, visit: &mut dyn FnMut(u64, &[u8]) -> bool) -> Result<(), LedgerUnavailable>;
     /// Number of leaves in the newest durable checkpoint.
     fn size(&self) -> u64;
+    /// The verifier key that signs checkpoints, as C2SP writes it.
+    fn key(&self) -> String;
+    /// Appends a key entry (`spec/ledger.md`), and hands the log over to the key that was put at its disposal for it. An
+    /// error leaves it in doubt which of the two keys is in force, if appends fail too; else it is the one before.
+    async fn change_key(&self, leaf: String) -> Result<LedgerEntry, LedgerUnavailable>;
     /// Whether appends can succeed; the reason if not.
     fn health(&self) -> Result<(), LedgerUnavailable>;
 }

@@ -12,6 +12,9 @@ use placet_ledger::{
 };
 use serde_json::{Value, json};
 
+#[path = "ledger_vectors/rotated.rs"]
+mod rotated;
+
 type Failure = Box<dyn std::error::Error>;
 
 const ORIGIN: &str = "placet.example/vectors/n1/e1";
@@ -60,7 +63,7 @@ fn main() -> Result<(), Failure> {
         fs::write(target.join("good").join(name), segment)?;
     }
     fs::write(target.join("tree.json"), format!("{:#}\n", tree(&checkpoints)?))?;
-    Ok(())
+    rotated::write(&target.join("rotated"))
 }
 
 fn tree(checkpoints: &[String]) -> Result<Value, Failure> {

@@ -93,8 +93,12 @@ impl<'a> UnverifiedCheckpoint<'a> {
         Ok(SignedCheckpoint { checkpoint: self.checkpoint, note })
     }
 
-    pub(crate) fn check(&self, keys: &[VerifierKey]) -> Result<(), CheckpointError> {
-        Ok(self.note.verify(keys.iter().filter(|key| key.name() == self.checkpoint.origin))?)
+    /// [`UnverifiedCheckpoint::verify`] for a look at it only.
+    ///
+    /// # Errors
+    /// No such key has signed, or its signature is wrong.
+    pub fn check<'k>(&self, keys: impl IntoIterator<Item = &'k VerifierKey>) -> Result<(), CheckpointError> {
+        Ok(self.note.verify(keys.into_iter().filter(|key| key.name() == self.checkpoint.origin))?)
     }
 }
 
@@ -106,6 +110,13 @@ impl SignedCheckpoint {
         let checkpoint = Checkpoint { origin: key.name().to_owned(), size, root };
         let note = key.sign(&checkpoint.text());
         Self { checkpoint, note }
+    }
+
+    /// Signs with the key in force and with the one that it hands over to: the checkpoint of a key entry.
+    pub(crate) fn sign_change(size: u64, root: Hash, key: &LogKey, next: &LogKey) -> Self {
+        let mut signed = Self::sign(size, root, key);
+        signed.note.push_str(&next.signature_line(&signed.checkpoint.text()));
+        signed
     }
 
     /// Reads and checks a checkpoint in one step.
@@ -132,6 +143,12 @@ impl SignedCheckpoint {
     #[must_use]
     pub fn root(&self) -> &Hash {
         &self.checkpoint.root
+    }
+
+    /// Whether this key has signed it.
+    pub(crate) fn is_signed_by(&self, key: &VerifierKey) -> bool {
+        UnverifiedCheckpoint::parse(self.note.as_bytes())
+            .is_ok_and(|checkpoint| checkpoint.check([key]).is_ok())
     }
 
     /// The signed note as it is stored and published.

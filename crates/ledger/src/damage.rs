@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::change::KeyEntryError;
 use crate::checkpoint::{CheckpointError, UnverifiedCheckpoint};
 use crate::hash::{Hash, leaf_hash};
 use crate::merkle::CompactRange;
@@ -69,6 +70,15 @@ pub enum Damage {
     /// The checkpoint in the frame is malformed or not signed by a pinned key.
     #[error("the checkpoint of the frame: {0}")]
     Checkpoint(#[from] CheckpointError),
+    /// A leaf begins like a key entry and is none.
+    #[error("the key entry: {0}")]
+    KeyEntry(KeyEntryError),
+    /// A key entry that breaks a rule: the log was not handed over.
+    #[error("the change of the key: {0}")]
+    KeyChange(&'static str),
+    /// The checkpoint that the caller has kept was not signed by a pinned key or one of this log.
+    #[error("the known checkpoint: {0}")]
+    Known(CheckpointError),
     /// The checkpoint names another log.
     #[error("the checkpoint belongs to the log `{0}`")]
     Origin(String),

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use crate::change::{KeyChange, is_change};
 use crate::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::damage::Finding;
 use crate::disk::Disk;
@@ -21,9 +22,9 @@ use crate::proof::Proof;
 use crate::queue::PushError;
 use crate::reader::EntryIter;
 use crate::recover::Recovery;
-use crate::running::Running;
+use crate::running::{Keys, Running};
 use crate::segment::FrameError;
-use crate::writer::{Append, AppendError, Done, Failpoint, Health};
+use crate::writer::{Append, AppendError, Change, Done, Failpoint, Health};
 
 /// How to open a ledger.
 #[derive(Clone)]
@@ -36,8 +37,11 @@ pub struct LedgerConfig {
     pub segment_bytes: u64,
     /// Appends that may wait; one more is answered [`AppendError::Overloaded`].
     pub queue: usize,
-    /// Earlier keys of this log, for frames written before a key change.
+    /// Earlier keys of this log. They help to tell a torn last frame from damage.
     pub previous_keys: Vec<VerifierKey>,
+    /// The key that the log was about to be handed over to when it was last open, if a crash may have come in
+    /// between. It goes on with the key that the newest checkpoint has; see [`Ledger::verifier`].
+    pub next_key: Option<LogKey>,
     /// A checkpoint of this log kept elsewhere. A ledger that is behind it or differs from it does not open.
     pub known: Option<Checkpoint>,
     /// Called at every [`crate::Step`] of the write path, on the writer thread. For crash tests: it may abort the
@@ -57,7 +61,8 @@ pub struct Opened {
 /// An append-only Merkle log in one directory, with one writer thread. Dropping it closes it.
 pub struct Ledger {
     config: LedgerConfig,
-    key: LogKey,
+    /// The key of which a change was last asked for. Whether it came into force shows when the log is opened again.
+    asked: Mutex<Option<LogKey>>,
     disk: Arc<dyn Disk>,
     running: RwLock<Arc<Running>>,
     /// One reopening at a time.
@@ -84,6 +89,11 @@ pub enum LedgerError {
     /// A thread cannot be started.
     #[error("a thread of the ledger cannot be started")]
     Thread(#[source] io::Error),
+    /// The newest checkpoint was signed by a key that is not the one at hand: another came into force.
+    #[error(
+        "the newest checkpoint of the ledger was signed by an earlier key; the key that came after it is missing"
+    )]
+    KeyEnded,
     /// The stored bytes are not those of a ledger that was only torn at its end. Restore, or verify offline.
     #[error("the ledger is damaged: {0}")]
     Damaged(#[from] Finding),
@@ -124,6 +134,7 @@ impl LedgerConfig {
             segment_bytes: DEFAULT_SEGMENT_BYTES,
             queue: DEFAULT_QUEUE,
             previous_keys: Vec::new(),
+            next_key: None,
             known: None,
             failpoint: None,
         }
@@ -139,8 +150,9 @@ impl LedgerConfig {
         if self.queue == 0 {
             return Err(LedgerError::Config("the queue must hold at least one append"));
         }
-        if self.previous_keys.iter().any(|previous| previous.name() != self.origin) {
-            return Err(LedgerError::Config("a previous key has another name than the log"));
+        let next = self.next_key.iter().map(LogKey::verifier);
+        if self.previous_keys.iter().chain(next).any(|other| other.name() != self.origin) {
+            return Err(LedgerError::Config("a key before or after has another name than the log"));
         }
         Ok(())
     }
@@ -158,9 +170,11 @@ impl Ledger {
             io::ErrorKind::WouldBlock => LedgerError::Locked,
             _ => LedgerError::Write(error),
         })?;
-        let (running, recovery) = Running::start(&config, &key, &disk)?;
+        let keys = Keys { key, next: config.next_key.clone() };
+        let (running, recovery) = Running::start(&config, &keys, &disk)?;
         let (running, reopening) = (RwLock::new(Arc::new(running)), Mutex::new(()));
-        Ok(Opened { ledger: Self { config, key, disk, running, reopening, _lock: lock }, recovery })
+        let asked = Mutex::default();
+        Ok(Opened { ledger: Self { config, asked, disk, running, reopening, _lock: lock }, recovery })
     }
 
     /// Leaves behind a poisoned (or healthy) writer and starts again from what the disk holds, by the same code as
@@ -179,7 +193,10 @@ impl Ledger {
         // What was acknowledged must still be there.
         let mut config = self.config.clone();
         config.known = Some(before.shared.head().checkpoint().clone());
-        match Running::start(&config, &self.key, &self.disk) {
+        let next = self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let keys = Keys { key: before.shared.key(), next };
+        config.previous_keys.push(keys.key.verifier().clone());
+        match Running::start(&config, &keys, &self.disk) {
             Ok((running, recovery)) => {
                 *self.running.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(running);
                 Ok(recovery)
@@ -198,18 +215,61 @@ impl Ledger {
         if leaf.len() > MAX_LEAF_BYTES {
             return done(Err(AppendError::TooLarge(leaf.len())));
         }
+        if is_change(&leaf) {
+            return done(Err(AppendError::Reserved));
+        }
         // Hashed here, on the thread of the caller: the writer is the one thread that everybody waits for.
         let leaf_hash = leaf_hash(&leaf);
+        self.push(Append { leaf_hash, seed, change: None, done }, &leaf);
+    }
+
+    /// Hands the log over to another key of the same name while it runs: commits `leaf`, a key entry
+    /// ([`KeyChange`]) from the key in force to `next`, under a checkpoint that both sign. Every later checkpoint is
+    /// signed by `next`. `done` is called as by [`Ledger::append`].
+    ///
+    /// The caller keeps `next` durably before, and gives it as `next_key` when it opens the ledger after a crash or
+    /// an error in doubt: the log then goes on with whichever key the newest checkpoint has.
+    pub fn change_key(&self, next: LogKey, leaf: Vec<u8>, done: Done) {
+        let before = match self.key_entry(&next, &leaf) {
+            Ok(KeyChange { before, .. }) => before,
+            Err(error) => return done(Err(error)),
+        };
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(next.clone());
+        let (leaf_hash, change) = (leaf_hash(&leaf), Some(Box::new(Change { next, before })));
+        self.push(Append { leaf_hash, seed: None, change, done }, &leaf);
+    }
+
+    fn push(&self, append: Append, leaf: &[u8]) {
         let refused = {
             let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
-            let pushed = running.shared.queue.push(Append { leaf_hash, seed, done }, &leaf);
+            let queue = &running.shared.queue;
+            let pushed = match append.change {
+                None => queue.push(append, leaf),
+                Some(_) => queue.push_alone(append, leaf),
+            };
             pushed.map_err(|(append, error)| match error {
                 PushError::Full => (append, AppendError::Overloaded),
                 PushError::Closed => (append, running.shared.closed_error()),
             })
         };
+        // No lock is held while the caller is told.
         if let Err((append, error)) = refused {
             (append.done)(Err(error));
+        }
+    }
+
+    fn key_entry(&self, next: &LogKey, leaf: &[u8]) -> Result<KeyChange, AppendError> {
+        if leaf.len() > MAX_LEAF_BYTES {
+            return Err(AppendError::TooLarge(leaf.len()));
+        }
+        let form = AppendError::KeyChange("the leaf is not a key entry to the next key of this log");
+        let Some(Ok(change)) = KeyChange::read(leaf) else { return Err(form) };
+        if change.next != *next.verifier() || next.name() != self.config.origin {
+            return Err(form);
+        }
+        match change.before == self.verifier() && change.before != change.next {
+            true => Ok(change),
+            false => Err(AppendError::KeyChange("the leaf does not hand over from the key in force")),
         }
     }
 
@@ -225,10 +285,10 @@ impl Ledger {
         self.running().shared.health()
     }
 
-    /// The public key to pin.
+    /// The public key to pin: that of the key in force.
     #[must_use]
-    pub fn verifier(&self) -> &VerifierKey {
-        self.key.verifier()
+    pub fn verifier(&self) -> VerifierKey {
+        self.running().shared.key().verifier().clone()
     }
 
     /// The leaf of an entry.
@@ -327,7 +387,7 @@ impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ledger")
             .field("dir", &self.config.dir)
-            .field("key", &self.key)
+            .field("key", &self.verifier())
             .finish_non_exhaustive()
     }
 }

@@ -2,6 +2,8 @@
 //! It knows nothing of what a receipt says, and depends on no other crate of the project: an auditor builds it alone.
 //! The format is specified in `spec/ledger.md`.
 
+mod chain;
+mod change;
 mod checkpoint;
 mod damage;
 pub mod disk;
@@ -24,6 +26,8 @@ mod verify;
 mod world;
 mod writer;
 
+pub use chain::{KeyChain, Term};
+pub use change::{KeyChange, KeyEntryError};
 pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint, UnverifiedCheckpoint};
 pub use damage::{Damage, Entries, Finding};
 pub use hash::{EMPTY_ROOT, Hash, HashError, leaf_hash, node_hash};

@@ -175,10 +175,15 @@ impl LogKey {
 
     /// Signs `text`, which ends in a newline, and returns the whole note.
     pub(crate) fn sign(&self, text: &str) -> String {
+        format!("{text}\n{}", self.signature_line(text))
+    }
+
+    /// The signature line under `text`, its newline included.
+    pub(crate) fn signature_line(&self, text: &str) -> String {
         let signature = self.pair.sign(text.as_bytes());
         let mut bytes = self.verifier.id.to_vec();
         bytes.extend_from_slice(signature.as_ref());
-        format!("{text}\n{SIGNATURE_PREFIX}{} {}\n", self.verifier.name, STANDARD.encode(bytes))
+        format!("{SIGNATURE_PREFIX}{} {}\n", self.verifier.name, STANDARD.encode(bytes))
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct Batch<T> {
 #[derive(Debug)]
 struct State<T> {
     batch: Batch<T>,
+    /// An item that gets a batch of its own, before what waits.
+    alone: Option<Batch<T>>,
     closed: bool,
     /// With how many items the taker wants to be woken; zero while it does not wait.
     wanted: usize,
@@ -77,7 +79,7 @@ impl<T> Batch<T> {
 impl<T> Queue<T> {
     pub(crate) fn new(limits: Limits) -> Self {
         let batch = Batch { items: Vec::new(), bytes: vec![0; limits.headroom] };
-        let state = State { batch, closed: false, wanted: 0, taken: 0 };
+        let state = State { batch, alone: None, closed: false, wanted: 0, taken: 0 };
         Self { state: Mutex::new(state), filled: Condvar::new(), limits }
     }
 
@@ -106,6 +108,25 @@ impl<T> Queue<T> {
         Ok(())
     }
 
+    /// Adds an item that shares its batch with no other, or gives it back; one may wait at a time.
+    pub(crate) fn push_alone(&self, item: T, bytes: &[u8]) -> Result<(), (T, PushError)> {
+        let Ok(length) = u16::try_from(bytes.len()) else { return Err((item, PushError::Full)) };
+        let mut state = self.lock();
+        if state.closed {
+            return Err((item, PushError::Closed));
+        }
+        if state.alone.is_some() {
+            return Err((item, PushError::Full));
+        }
+        let mut alone = vec![0; self.limits.headroom];
+        alone.extend_from_slice(&length.to_le_bytes());
+        alone.extend_from_slice(bytes);
+        state.alone = Some(Batch { items: vec![item], bytes: alone });
+        drop(state);
+        self.filled.notify_one();
+        Ok(())
+    }
+
     /// Moves what waits into `batch`, whose earlier content is dropped, as far as one batch goes.
     ///
     /// A signature and a sync cost the same for one item as for many. So where many are under way (those of the batch
@@ -117,6 +138,10 @@ impl<T> Queue<T> {
         let state = self.lock();
         let siblings = (state.taken + state.batch.items.len()).min(ENOUGH);
         let mut state = self.wait(state, 1, wait);
+        if let Some(alone) = state.alone.take() {
+            *batch = alone;
+            return Taken::Items;
+        }
         if siblings >= SIBLINGS && !state.batch.items.is_empty() {
             state = self.wait(state, siblings, self.limits.gather);
         }
@@ -153,7 +178,8 @@ impl<T> Queue<T> {
         items: usize,
         wait: Duration,
     ) -> MutexGuard<'a, State<T>> {
-        let few = |state: &mut State<T>| state.batch.items.len() < items && !state.closed;
+        let few =
+            |state: &mut State<T>| state.batch.items.len() < items && !state.closed && state.alone.is_none();
         if few(&mut state) && !wait.is_zero() {
             state.wanted = items;
             let waited = self.filled.wait_timeout_while(state, wait, few);

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::chain::UNSIGNED;
 use crate::checkpoint::{SignedCheckpoint, UnverifiedCheckpoint};
 use crate::damage::{Damage, Entries, Finding, apply_frame};
 use crate::disk::{Access, Disk, DiskFile, read_all};
@@ -148,8 +149,17 @@ pub(crate) fn recover(
     let start = segments.len().saturating_sub(2);
     let first = segments.get(start).copied().unwrap_or(0);
     let replay = |start: usize, range: CompactRange| {
-        let replay =
-            Replay { disk, dir, origin, keys, nodes, range, head: None, recovery: Recovery::default() };
+        let replay = Replay {
+            disk,
+            dir,
+            origin,
+            keys,
+            nodes,
+            range,
+            newest: None,
+            head: None,
+            recovery: Recovery::default(),
+        };
         replay.run(&segments, start)
     };
     if segments.is_empty() && nodes.holds(1).map_err(LedgerError::reading)? {
@@ -200,6 +210,8 @@ struct Replay<'a> {
     keys: &'a [VerifierKey],
     nodes: &'a Nodes,
     range: CompactRange,
+    /// Where the newest checkpoint stands, and its note.
+    newest: Option<(Finding, Vec<u8>)>,
     head: Option<SignedCheckpoint>,
     recovery: Recovery,
 }
@@ -217,6 +229,16 @@ impl Replay<'_> {
         self.recovery.entries = self.range.size();
         let Self { range, head, recovery, .. } = self;
         Ok(Recovered { range, head, segments: segments.to_vec(), last, recovery })
+    }
+
+    /// The newest checkpoint, with a signature. Its root is that of the tree, so it vouches for every frame before it,
+    /// whoever signed that, and for the nodes that the replay started from.
+    fn newest_signed(&mut self) -> Result<Option<SignedCheckpoint>, LedgerError> {
+        let Some((place, note)) = self.newest.take() else { return Ok(None) };
+        match SignedCheckpoint::open(&note, self.keys) {
+            Ok(head) => Ok(Some(head)),
+            Err(error) => Err(Finding { damage: error.into(), ..place }.into()),
+        }
     }
 
     fn segment(
@@ -243,24 +265,21 @@ impl Replay<'_> {
         self.recovery.segments_read += 1;
         let scan = scan(bytes);
         let mut new_nodes = Vec::new();
-        let mut last_checkpoint = None;
-        for (position, (offset, frame)) in scan.frames.iter().enumerate() {
+        for (offset, frame) in &scan.frames {
             let stored = |node: &crate::hash::Hash| new_nodes.extend_from_slice(&node.0);
-            let checkpoint = apply_frame(frame, Some(self.origin), &mut self.range, stored)
+            apply_frame(frame, Some(self.origin), &mut self.range, stored)
                 .map_err(|damage| finding(*offset, frame.first_index(), damage))?;
-            // The first frame vouches for the nodes that the replay started from.
-            if position == 0 {
-                checkpoint.check(self.keys).map_err(|e| finding(*offset, frame.first_index(), e.into()))?;
-            }
-            last_checkpoint = Some((*offset, checkpoint));
         }
-        if let Some((offset, checkpoint)) = last_checkpoint {
-            let entry = checkpoint.claim().size - 1;
-            let head = checkpoint.verify(self.keys).map_err(|e| finding(offset, entry, e.into()))?;
-            self.head = Some(head);
+        if let Some((offset, frame)) = scan.frames.last() {
+            let place = finding(*offset, frame.end_index() - 1, Damage::Checkpoint(UNSIGNED));
+            self.newest = Some((place, frame.checkpoint().to_vec()));
         }
         self.judge_tail(&scan, bytes, is_last)
             .map_err(|damage| finding(scan.end, self.range.size(), damage))?;
+        if is_last {
+            // Before anything is written: a refused ledger stays as it is.
+            self.head = self.newest_signed()?;
+        }
         self.nodes.repair(due, &new_nodes).map_err(LedgerError::writing)?;
         if is_last {
             self.settle_tail(file.as_ref(), &scan, bytes)?;

@@ -12,7 +12,7 @@ use crate::hash::EMPTY_ROOT;
 use crate::ledger::{LedgerConfig, LedgerError};
 use crate::merkle::CompactRange;
 use crate::nodes::{HASHES_FILE, Nodes};
-use crate::note::LogKey;
+use crate::note::{LogKey, VerifierKey};
 use crate::openings::{OPENINGS_FILE, Openings};
 use crate::prepare::Preparer;
 use crate::reader::Reader;
@@ -29,19 +29,39 @@ pub(crate) struct Running {
     helper: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// The keys that may be in force: a crash can have come before or after the log was handed over to the next one.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys {
+    pub(crate) key: LogKey,
+    pub(crate) next: Option<LogKey>,
+}
+
+impl Keys {
+    fn all(&self) -> impl Iterator<Item = &VerifierKey> {
+        std::iter::once(&self.key).chain(&self.next).map(LogKey::verifier)
+    }
+
+    /// The key that goes on after the newest checkpoint. The checkpoint of a key entry has the signatures of both.
+    fn in_force(&self, head: Option<&SignedCheckpoint>) -> Result<&LogKey, LedgerError> {
+        let Some(head) = head else { return Ok(&self.key) };
+        let signed = |key: &&LogKey| head.is_signed_by(key.verifier());
+        self.next.iter().chain(std::iter::once(&self.key)).find(signed).ok_or(LedgerError::KeyEnded)
+    }
+}
+
 impl Running {
     pub(crate) fn start(
         config: &LedgerConfig,
-        key: &LogKey,
+        keys: &Keys,
         disk: &Arc<dyn Disk>,
     ) -> Result<(Self, Recovery), LedgerError> {
         let beside =
             |name: &str| disk.open(&config.dir.join(name), Access::Create).map_err(LedgerError::writing);
         let nodes = Nodes::new(beside(HASHES_FILE)?);
-        let mut keys = vec![key.verifier().clone()];
-        keys.extend_from_slice(&config.previous_keys);
-        let recovered = recover(disk.as_ref(), &config.dir, &config.origin, &keys, &nodes)?;
+        let known: Vec<_> = keys.all().chain(&config.previous_keys).cloned().collect();
+        let recovered = recover(disk.as_ref(), &config.dir, &config.origin, &known, &nodes)?;
         let Recovered { range, head, mut segments, last, recovery } = recovered;
+        let key = keys.in_force(head.as_ref())?;
         if let Some(known) = &config.known {
             compare_with_known(known, range.size(), &nodes)?;
         }
@@ -59,7 +79,7 @@ impl Running {
             }
         };
         let head = head.unwrap_or_else(|| SignedCheckpoint::sign(0, EMPTY_ROOT, key));
-        let shared = Arc::new(Shared::new(config.queue, bytes, head));
+        let shared = Arc::new(Shared::new(config.queue, bytes, head, key.clone()));
         let reader = Arc::new(Reader::new(disk.clone(), config.dir.clone(), segments));
         let writer = Writer {
             shared: shared.clone(),

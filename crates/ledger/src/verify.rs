@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::checkpoint::{Checkpoint, SignedCheckpoint};
+use crate::chain::{KeyChain, Term, UNSIGNED};
+use crate::checkpoint::{Checkpoint, UnverifiedCheckpoint};
 use crate::damage::{Damage, Entries, Finding, apply_frame};
 use crate::disk::{Access, Disk, DiskFile, RealDisk, read_all};
 use crate::hash::{Hash, leaf_hash};
@@ -25,6 +26,8 @@ pub struct Report {
     pub checkpoints: u64,
     /// The last of them.
     pub head: Option<Checkpoint>,
+    /// The keys of the log, in order: those that signed, and where each began. One of them, at least, is pinned.
+    pub keys: Vec<Term>,
     /// The first thing that is wrong; `None` if the ledger is sound.
     pub first_bad: Option<Finding>,
     /// Whether `hashes.dat` disagrees with the entries. It is derived, so this is no damage of the ledger.
@@ -54,14 +57,15 @@ impl Report {
 }
 
 /// Verifies every frame, leaf, root and signature in a directory. With a checkpoint that the caller has kept, also
-/// that the ledger still begins with what it then held.
+/// that the ledger still begins with what it then held. One pinned key of the log is enough, whichever it is: changes
+/// of the key are followed from it.
 ///
 /// # Errors
 /// Only if it could not look; what it finds wrong is in the [`Report`].
 pub fn verify_dir(
     dir: &Path,
     keys: &[VerifierKey],
-    known: Option<&SignedCheckpoint>,
+    known: Option<&UnverifiedCheckpoint<'_>>,
 ) -> Result<Report, VerifyError> {
     verify_on(&RealDisk, dir, keys, known)
 }
@@ -74,14 +78,14 @@ pub fn verify_on(
     disk: &dyn Disk,
     dir: &Path,
     keys: &[VerifierKey],
-    known: Option<&SignedCheckpoint>,
+    known: Option<&UnverifiedCheckpoint<'_>>,
 ) -> Result<Report, VerifyError> {
     if keys.is_empty() {
         return Err(VerifyError::NoKeys);
     }
     let mut pass = Pass::new(
         keys,
-        known.map(SignedCheckpoint::checkpoint),
+        known.map(UnverifiedCheckpoint::claim),
         disk.open(&dir.join(HASHES_FILE), Access::Read).ok(),
     );
     let finding = match list_segments(disk, dir) {
@@ -91,17 +95,21 @@ pub fn verify_on(
         Err(LedgerError::Read(error)) => return Err(error.into()),
         Err(_) => return Err(VerifyError::NoLedger),
     };
+    let finding = finding.or_else(|| pass.unvouched()).or_else(|| pass.unknown(known?));
+    let vouched = pass.chain.is_vouched();
     Ok(Report {
-        entries: pass.verified,
-        checkpoints: pass.checkpoints,
-        head: pass.head,
+        entries: if vouched { pass.verified } else { 0 },
+        checkpoints: if vouched { pass.checkpoints } else { 0 },
+        head: pass.head.filter(|_| vouched),
+        keys: if vouched { pass.chain.terms().to_vec() } else { Vec::new() },
         first_bad: finding,
         hashes_stale: pass.hashes_stale,
     })
 }
 
 struct Pass<'a> {
-    keys: &'a [VerifierKey],
+    pinned: &'a [VerifierKey],
+    chain: KeyChain<'a>,
     known: Option<&'a Checkpoint>,
     /// `hashes.dat`, as a hint which entry of a frame was changed.
     hashes: Option<Arc<dyn DiskFile>>,
@@ -117,12 +125,13 @@ struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     fn new(
-        keys: &'a [VerifierKey],
+        pinned: &'a [VerifierKey],
         known: Option<&'a Checkpoint>,
         hashes: Option<Arc<dyn DiskFile>>,
     ) -> Self {
         Self {
-            keys,
+            pinned,
+            chain: KeyChain::new(pinned),
             known,
             hashes,
             stored: Vec::new(),
@@ -196,7 +205,7 @@ impl<'a> Pass<'a> {
             let entries = if damage == Damage::Root { self.suspect(frame).unwrap_or(all) } else { all };
             (entries, damage)
         })?;
-        checkpoint.check(self.keys).map_err(|error| (all, error.into()))?;
+        self.chain.check(frame, &checkpoint).map_err(|damage| (all, damage))?;
         if let Some(known) = self.known
             && before.size() < known.size
             && known.size <= self.range.size()
@@ -222,13 +231,26 @@ impl<'a> Pass<'a> {
     fn compare_length(&self) -> Option<Finding> {
         let known = self.known?;
         let found = self.range.size();
-        (known.size > found).then(|| Finding {
-            segment: "*".to_owned(),
-            offset: 0,
-            entries: Entries::From(found),
-            damage: Damage::Truncated { known: known.size, found },
-        })
+        let damage = Damage::Truncated { known: known.size, found };
+        (known.size > found).then(|| of_the_whole(Entries::From(found), damage))
     }
+
+    /// Keys that hand over to each other prove nothing if the caller knows none of them.
+    fn unvouched(&self) -> Option<Finding> {
+        let unknown = self.checkpoints > 0 && !self.chain.is_vouched();
+        unknown.then(|| of_the_whole(Entries::From(0), Damage::Checkpoint(UNSIGNED)))
+    }
+
+    /// A kept checkpoint may be of any key of the log.
+    fn unknown(&self, known: &UnverifiedCheckpoint<'_>) -> Option<Finding> {
+        let keys = self.chain.terms().iter().map(|term| &term.key).chain(self.pinned);
+        let error = known.check(keys).err()?;
+        Some(of_the_whole(Entries::Between(0, known.claim().size.saturating_sub(1)), Damage::Known(error)))
+    }
+}
+
+fn of_the_whole(entries: Entries, damage: Damage) -> Finding {
+    Finding { segment: "*".to_owned(), offset: 0, entries, damage }
 }
 
 /// An honest ledger after a crash can have such a tail; opening it cuts the torn frame. A verifier cannot tell.

@@ -8,7 +8,7 @@ use crate::limits::MIN_SEGMENT_BYTES;
 use crate::segment::{MAGIC, encode_frame};
 use crate::{
     AppendError, Committed, CompactRange, Hash, Ledger, LedgerConfig, LedgerError, LogKey, Opened, Report,
-    SignedCheckpoint, VerifierKey, leaf_hash, segment_name, verify_on,
+    SignedCheckpoint, UnverifiedCheckpoint, VerifierKey, leaf_hash, segment_name, verify_on,
 };
 
 pub(crate) const ORIGIN: &str = "log.example/test";
@@ -52,7 +52,45 @@ pub(crate) fn append_with_seed(
 }
 
 pub(crate) fn verify(disk: &dyn Disk, known: Option<&SignedCheckpoint>) -> Report {
-    verify_on(disk, &dir(), &keys(), known).unwrap()
+    verify_with(disk, &keys(), known)
+}
+
+/// Verifies with these keys pinned.
+pub(crate) fn verify_with(
+    disk: &dyn Disk,
+    pinned: &[VerifierKey],
+    known: Option<&SignedCheckpoint>,
+) -> Report {
+    let known = known.map(|known| UnverifiedCheckpoint::parse(known.note().as_bytes()).unwrap());
+    verify_on(disk, &dir(), pinned, known.as_ref()).unwrap()
+}
+
+/// The key that the tests hand over to.
+pub(crate) fn next_key() -> LogKey {
+    LogKey::from_seed(ORIGIN, &[4; 32]).unwrap()
+}
+
+/// A key entry as the engine writes it.
+pub(crate) fn change_leaf(before: &LogKey, next: &LogKey) -> Vec<u8> {
+    let (before, next) = (before.verifier(), next.verifier());
+    format!(
+        r#"{{"_type":"placet.dev/receipt/v1","about":{{"log_key":"{next}","log_key_before":"{before}"}},"kind":"key"}}"#
+    )
+    .into_bytes()
+}
+
+/// The first leaf of a log as the engine writes it.
+pub(crate) fn first_leaf(key: &LogKey) -> Vec<u8> {
+    let key = key.verifier();
+    format!(r#"{{"_type":"placet.dev/receipt/v1","about":{{"verifier_key":"{key}"}},"kind":"key"}}"#)
+        .into_bytes()
+}
+
+pub(crate) fn change_key(ledger: &Ledger, before: &LogKey, next: &LogKey) -> Result<Committed, AppendError> {
+    let (sender, receiver) = mpsc::channel();
+    let done = move |fate| sender.send(fate).unwrap();
+    ledger.change_key(next.clone(), change_leaf(before, next), Box::new(done));
+    receiver.recv().unwrap()
 }
 
 pub(crate) fn path(name: &str) -> PathBuf {

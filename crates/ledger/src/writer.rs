@@ -12,7 +12,7 @@ use crate::limits::{
     FRAME_HEADER_BYTES, GATHER, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_LEAF_BYTES, MAX_QUEUE_BYTES, TICK,
 };
 use crate::merkle::CompactRange;
-use crate::note::LogKey;
+use crate::note::{LogKey, VerifierKey};
 use crate::prepare::Preparer;
 use crate::queue::{Batch, Limits, Queue, Taken};
 use crate::reader::Reader;
@@ -45,6 +45,12 @@ pub enum AppendError {
     /// A write or sync failed. Whether the leaf is in the ledger shows only after reopening.
     #[error("the ledger has stopped: {0}")]
     Poisoned(Arc<str>),
+    /// The leaf begins like a key entry; only [`crate::Ledger::change_key`] writes those.
+    #[error("the leaf begins like a key entry of the log")]
+    Reserved,
+    /// The leaf of a key change does not hand over from the key in force to the next one.
+    #[error("the key cannot be changed: {0}")]
+    KeyChange(&'static str),
     /// The ledger was closed.
     #[error("the ledger is closed")]
     Closed,
@@ -101,7 +107,15 @@ pub type Done = Box<dyn FnOnce(Result<Committed, AppendError>) + Send>;
 pub(crate) struct Append {
     pub(crate) leaf_hash: Hash,
     pub(crate) seed: Option<[u8; 32]>,
+    /// Of a key entry: the keys that it names, the next one with its secret.
+    pub(crate) change: Option<Box<Change>>,
     pub(crate) done: Done,
+}
+
+/// A change of the key that waits for its batch.
+pub(crate) struct Change {
+    pub(crate) next: LogKey,
+    pub(crate) before: VerifierKey,
 }
 
 /// What the writer and its callers both see.
@@ -110,6 +124,8 @@ pub(crate) struct Shared {
     pub(crate) queue: Queue<Append>,
     head: Mutex<Arc<SignedCheckpoint>>,
     health: Mutex<Health>,
+    /// The key in force.
+    key: Mutex<LogKey>,
 }
 
 impl fmt::Debug for Append {
@@ -120,7 +136,7 @@ impl fmt::Debug for Append {
 }
 
 impl Shared {
-    pub(crate) fn new(queue: usize, segment_bytes: u64, head: SignedCheckpoint) -> Self {
+    pub(crate) fn new(queue: usize, segment_bytes: u64, head: SignedCheckpoint, key: LogKey) -> Self {
         let limits = Limits {
             waiting: queue,
             waiting_bytes: MAX_QUEUE_BYTES,
@@ -130,7 +146,12 @@ impl Shared {
             gather: GATHER,
         };
         let (head, health) = (Mutex::new(Arc::new(head)), Mutex::new(Health::Ok));
-        Self { queue: Queue::new(limits), head, health }
+        Self { queue: Queue::new(limits), head, health, key: Mutex::new(key) }
+    }
+
+    /// The key that signs.
+    pub(crate) fn key(&self) -> LogKey {
+        lock(&self.key).clone()
     }
 
     pub(crate) fn head(&self) -> Arc<SignedCheckpoint> {
@@ -204,6 +225,8 @@ pub(crate) struct Buffers {
 enum Failure {
     /// Nothing of the frame was written.
     Refused(Arc<str>),
+    /// It would hand over from a key that is no longer in force.
+    Superseded,
     /// The segment is in doubt.
     Poisoned(String),
 }
@@ -234,6 +257,9 @@ impl Writer {
                     shared.set_working(Health::Refusing { reason: reason.clone() });
                     fail(&mut batch.items, &AppendError::Refused(reason));
                 }
+                Err(Failure::Superseded) => {
+                    fail(&mut batch.items, &AppendError::KeyChange("another key came into force first"));
+                }
                 Err(Failure::Poisoned(reason)) => {
                     shared.poison(reason);
                     fail(&mut batch.items, &shared.closed_error());
@@ -252,6 +278,11 @@ impl Writer {
             return Err(Failure::Poisoned(reason.to_string()));
         }
         self.check_file()?;
+        // A key entry is alone in its batch: what follows it is under the next key.
+        let change = batch.items.first_mut().and_then(|append| append.change.take());
+        if change.as_ref().is_some_and(|change| change.before != *self.key.verifier()) {
+            return Err(Failure::Superseded);
+        }
         let first = self.range.size();
         let mut range = self.range.clone();
         self.buffers.nodes.clear();
@@ -259,7 +290,11 @@ impl Writer {
         for append in &batch.items {
             range.append(append.leaf_hash, |node| nodes.extend_from_slice(&node.0));
         }
-        let checkpoint = SignedCheckpoint::sign(range.size(), range.root(), &self.key);
+        let (size, root) = (range.size(), range.root());
+        let checkpoint = match &change {
+            None => SignedCheckpoint::sign(size, root, &self.key),
+            Some(change) => SignedCheckpoint::sign_change(size, root, &self.key, &change.next),
+        };
         let frame = &mut batch.bytes;
         seal_frame(frame, first, batch.items.len(), checkpoint.note().as_bytes())
             .map_err(|error| Failure::Refused(error.to_string().into()))?;
@@ -267,6 +302,10 @@ impl Writer {
         self.write_beside(first, &batch.items)?;
         self.write_frame(frame)?;
         self.range = range;
+        if let Some(change) = change {
+            self.key = change.next;
+            *lock(&self.shared.key) = self.key.clone();
+        }
         Ok(Arc::new(checkpoint))
     }
 

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use placet_domain::Opening;
 use placet_engine::ports::{Ledger, LedgerEntry, LedgerUnavailable};
-use placet_ledger::{AppendError, Committed, Health};
+use placet_ledger::{AppendError, Committed, Health, LogKey};
 use tokio::sync::oneshot;
 
 /// The ledger port over a [`placet_ledger::Ledger`].
@@ -23,6 +23,8 @@ pub struct LedgerPort {
     ledger: Arc<placet_ledger::Ledger>,
     reopening: Arc<Mutex<Reopening>>,
     refused: Mutex<Option<Instant>>,
+    /// The key for the next change.
+    next: Mutex<Option<LogKey>>,
 }
 
 /// Where the port stands with opening a stopped log again.
@@ -38,7 +40,30 @@ impl LedgerPort {
     /// Takes an open ledger; proofs and openings can still be read from it directly.
     #[must_use]
     pub fn new(ledger: Arc<placet_ledger::Ledger>) -> Self {
-        Self { ledger, reopening: Arc::new(Mutex::new(Reopening::Idle(None))), refused: Mutex::new(None) }
+        Self {
+            ledger,
+            reopening: Arc::new(Mutex::new(Reopening::Idle(None))),
+            refused: Mutex::new(None),
+            next: Mutex::new(None),
+        }
+    }
+
+    /// Puts the key at the log's disposal that the next change hands it over to. The caller has made it durable.
+    pub fn offer(&self, next: LogKey) {
+        *self.next.lock() = Some(next);
+    }
+
+    async fn settled(
+        &self,
+        answered: oneshot::Receiver<Result<Committed, AppendError>>,
+    ) -> Result<LedgerEntry, LedgerUnavailable> {
+        match answered.await {
+            Ok(Ok(Committed { index, leaf_hash, checkpoint })) => {
+                Ok(LedgerEntry { index, leaf_hash: leaf_hash.0, checkpoint: checkpoint.note().into() })
+            }
+            Ok(Err(error)) => Err(self.refuse(&error)),
+            Err(_untold) => Err(LedgerUnavailable { reason: "the ledger gave no answer".to_owned() }),
+        }
     }
 
     /// Begins to open the log again if it has stopped, no attempt runs, and the last one is a second ago.
@@ -70,7 +95,11 @@ impl LedgerPort {
         match error {
             AppendError::Poisoned(_) => self.mend(),
             AppendError::Refused(_) => *self.refused.lock() = Some(Instant::now()),
-            AppendError::TooLarge(_) | AppendError::Overloaded | AppendError::Closed => {}
+            AppendError::TooLarge(_)
+            | AppendError::Overloaded
+            | AppendError::Reserved
+            | AppendError::KeyChange(_)
+            | AppendError::Closed => {}
         }
         LedgerUnavailable { reason: error.to_string() }
     }
@@ -98,13 +127,7 @@ impl Ledger for LedgerPort {
         // Nobody listens any more if the caller went away; the leaf is committed all the same.
         let tell = Box::new(move |fate| drop(done.send(fate)));
         self.ledger.append(leaf.into_bytes(), seed, tell);
-        match answered.await {
-            Ok(Ok(Committed { index, leaf_hash, checkpoint })) => {
-                Ok(LedgerEntry { index, leaf_hash: leaf_hash.0, checkpoint: checkpoint.note().into() })
-            }
-            Ok(Err(error)) => Err(self.refuse(&error)),
-            Err(_untold) => Err(LedgerUnavailable { reason: "the ledger gave no answer".to_owned() }),
-        }
+        self.settled(answered).await
     }
 
     fn scan(&self, from: u64, visit: &mut dyn FnMut(u64, &[u8]) -> bool) -> Result<(), LedgerUnavailable> {
@@ -119,6 +142,20 @@ impl Ledger for LedgerPort {
 
     fn size(&self) -> u64 {
         self.ledger.head().size()
+    }
+
+    fn key(&self) -> String {
+        self.ledger.verifier().to_string()
+    }
+
+    async fn change_key(&self, leaf: String) -> Result<LedgerEntry, LedgerUnavailable> {
+        let Some(next) = self.next.lock().take() else {
+            return Err(LedgerUnavailable { reason: "no key was offered to the ledger".to_owned() });
+        };
+        let (done, answered) = oneshot::channel();
+        let tell = Box::new(move |fate| drop(done.send(fate)));
+        self.ledger.change_key(next, leaf.into_bytes(), tell);
+        self.settled(answered).await
     }
 
     fn health(&self) -> Result<(), LedgerUnavailable> {

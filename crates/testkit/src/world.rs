@@ -13,9 +13,9 @@ use placet_identity::{Deployment, KeySet, TokenKey};
 use placet_policy::{AttributeType, ConnectorModel, FactType, PolicyConfig, PolicySource, ResourceBinding};
 
 use crate::{
-    Failpoints, FakeClock, FakeConnectors, FakeNotifier, FakePeople, FakeProviders, MemoryApprovals,
-    MemoryCredentials, MemoryDirectory, MemoryHalts, MemoryLedger, MemoryMandates, MemoryPins,
-    MemoryRegistry, Run, SeededEntropy, Sent, actor::OWNER,
+    Failpoints, FakeClock, FakeConnectors, FakeNotifier, FakePeople, FakeProviders, MemoryAccounts,
+    MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryHalts, MemoryLedger, MemoryMandates,
+    MemoryPins, MemoryRegistry, Run, SeededEntropy, Sent, actor::OWNER,
 };
 
 /// An engine and everything around it.
@@ -282,6 +282,7 @@ impl WorldBuilder {
             mandates: Arc::new(MemoryMandates::new(failpoints.clone())),
             credentials: Arc::new(MemoryCredentials::new(failpoints.clone())),
             providers: providers.clone(),
+            accounts: Arc::<MemoryAccounts>::default(),
             halts: Arc::new(MemoryHalts::new(failpoints.clone())),
             pins: Arc::new(MemoryPins::new(failpoints.clone())),
             approvals: Arc::new(MemoryApprovals::new(failpoints.clone())),

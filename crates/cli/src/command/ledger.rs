@@ -7,7 +7,9 @@ use std::{
 
 use clap::{Args, Subcommand};
 use placet_domain::{Json, Object};
-use placet_ledger::{Damage, Report, SignedCheckpoint, VerifierKey, VerifyError, verify_dir};
+use placet_ledger::{
+    Damage, Report, SignedCheckpoint, UnverifiedCheckpoint, VerifierKey, VerifyError, verify_dir,
+};
 
 use crate::{
     archive::{Archive, Log},
@@ -32,6 +34,11 @@ pub(crate) enum Verb {
     Verify(Verify),
     /// Print the newest signed checkpoint, to be kept elsewhere
     Checkpoint(Checkpoint),
+    /// Print the keys of the log in order, and the entry from which each one signs
+    #[command(
+        after_help = "Verifies everything first, from whichever key is pinned. The last key is in force."
+    )]
+    Keys(Keys),
 }
 
 #[derive(Debug, Args)]
@@ -49,11 +56,18 @@ pub(crate) struct Checkpoint {
     log: Log,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Keys {
+    #[command(flatten)]
+    log: Log,
+}
+
 pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
     match verb {
         Verb::Verify(verify) => {
             let keys = verify.log.keys(context)?;
-            let known = verify.checkpoint.as_deref().map(|path| kept(path, &keys)).transpose()?;
+            let kept = verify.checkpoint.as_deref().map(read).transpose()?;
+            let known = kept.as_deref().map(|note| known(note, &verify)).transpose()?;
             let dir = verify.log.dir(context);
             let report = look(&dir, &keys, known.as_ref())?;
             tell(&dir, &report, known.as_ref(), verify.log.trusts_the_home(), context)
@@ -64,6 +78,17 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> 
             show(&archive.head, context);
             Ok(Exit::Ok)
         }
+        Verb::Keys(Keys { log }) => {
+            let dir = log.dir(context);
+            let report = look(&dir, &log.keys(context)?, None)?;
+            if let Some(finding) = &report.first_bad {
+                let why =
+                    format!("the ledger in {} is damaged: {}", dir.display(), visible(&finding.to_string()));
+                return Err(Failure::integrity(why));
+            }
+            show_keys(&report, context);
+            Ok(Exit::Ok)
+        }
     }
 }
 
@@ -72,7 +97,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> 
 pub(crate) fn look(
     dir: &Path,
     keys: &[VerifierKey],
-    known: Option<&SignedCheckpoint>,
+    known: Option<&UnverifiedCheckpoint<'_>>,
 ) -> Result<Report, Failure> {
     let mut looks = 0;
     loop {
@@ -97,17 +122,38 @@ fn unreadable(dir: &Path, error: VerifyError) -> Failure {
     Failure::of(format!("the ledger in {} cannot be verified", dir.display()))(error).with_exit(exit)
 }
 
-fn kept(path: &Path, keys: &[VerifierKey]) -> Result<SignedCheckpoint, Failure> {
-    let bytes = std::fs::read(path).map_err(Failure::of(format!("{} cannot be read", path.display())))?;
-    SignedCheckpoint::open(&bytes, keys).map_err(|error| {
-        Failure::integrity(format!("the checkpoint in {} does not verify: {error}", path.display()))
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(Failure::of(format!("{} cannot be read", path.display())))
+}
+
+/// A kept checkpoint. Its signature is checked with the ledger: it may be of any key of the log.
+fn known<'n>(note: &'n [u8], verify: &Verify) -> Result<UnverifiedCheckpoint<'n>, Failure> {
+    UnverifiedCheckpoint::parse(note).map_err(|error| {
+        let path = verify.checkpoint.as_deref().unwrap_or(Path::new("")).display();
+        Failure::integrity(format!("the checkpoint in {path} does not verify: {error}"))
     })
+}
+
+fn show_keys(report: &Report, context: &Context) {
+    if context.screen.is_json() {
+        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let term = |term: &placet_ledger::Term| {
+            Object::new().with("key", term.key.to_string()).with("from", number(term.from))
+        };
+        let keys: Vec<Object> = report.keys.iter().map(term).collect();
+        return context
+            .screen
+            .json(&Object::new().with("schema", "placet/v1/ledger-keys").with("keys", keys).into());
+    }
+    for term in &report.keys {
+        out(&format!("{} from entry {}", term.key, term.from));
+    }
 }
 
 fn tell(
     dir: &Path,
     report: &Report,
-    known: Option<&SignedCheckpoint>,
+    known: Option<&UnverifiedCheckpoint<'_>>,
     own_key: bool,
     context: &Context,
 ) -> Result<Exit, Failure> {
@@ -129,9 +175,10 @@ fn tell(
     if !context.screen.is_json() {
         out(&format!("sound: {} entries under {} signed checkpoints", report.entries, report.checkpoints));
         match known {
-            Some(known) => {
-                out(&format!("it still begins with the {} entries of the checkpoint you kept", known.size()))
-            }
+            Some(known) => out(&format!(
+                "it still begins with the {} entries of the checkpoint you kept",
+                known.claim().size
+            )),
             None => {
                 note("without a checkpoint kept elsewhere (`--checkpoint`), a removed end cannot be seen")
             }

@@ -72,7 +72,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> 
     match verb {
         Verb::Show(Show { id, log }) => {
             let keys = log.keys(context)?;
-            let receipts = look_up(&id, &log, &keys, context)?;
+            let (receipts, keys) = look_up(&id, &log, &keys, context)?;
             match context.screen.is_json() {
                 true => context.screen.json(&to_json(&receipts)),
                 false => receipts.iter().try_for_each(|receipt| show(receipt, &keys))?,
@@ -80,9 +80,9 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> 
         }
         Verb::Verify(Verify { what, log }) => {
             let keys = log.keys(context)?;
-            let receipts = match what.parse::<Wanted>() {
+            let (receipts, keys) = match what.parse::<Wanted>() {
                 Ok(id) => look_up(&id, &log, &keys, context)?,
-                Err(_) => from_file(Path::new(&what))?,
+                Err(_) => (from_file(Path::new(&what))?, keys),
             };
             tell(&receipts, &keys, context)?;
         }
@@ -90,7 +90,13 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> 
     Ok(Exit::Ok)
 }
 
-fn look_up(id: &Wanted, log: &Log, keys: &[VerifierKey], context: &Context) -> Result<Vec<Proved>, Failure> {
+/// The receipts, and the keys of the log as they follow from the pinned ones.
+fn look_up(
+    id: &Wanted,
+    log: &Log,
+    keys: &[VerifierKey],
+    context: &Context,
+) -> Result<(Vec<Proved>, Vec<VerifierKey>), Failure> {
     let dir = log.dir(context);
     let archive = Archive::read(&dir, keys, |leaf| is_about(leaf, &id.0))?;
     if archive.found.is_empty() {
@@ -104,7 +110,8 @@ fn look_up(id: &Wanted, log: &Log, keys: &[VerifierKey], context: &Context) -> R
         return Err(Failure::new(why).with_exit(Exit::NotFound));
     }
     let proved = |entry: &Entry| Ok(Proved { leaf: entry.leaf.clone(), proof: archive.proof(entry.index)? });
-    archive.found.iter().map(proved).collect()
+    let receipts = archive.found.iter().map(proved).collect::<Result<_, Failure>>()?;
+    Ok((receipts, archive.keys))
 }
 
 /// Believes a receipt only if its proof leads to a checkpoint that a pinned key signed.

@@ -95,6 +95,8 @@ fn what_the_documentation_shows_parses() {
         "placet resume all",
         "placet keys rotate",
         "placet keys rotate --leaked",
+        "placet keys rotate --log",
+        "placet ledger keys --dir /backup --key log+1+a",
         "placet approval list --state all",
         &format!("placet approval show apr_{id} --exit-code"),
         &format!("placet approval approve apr_{id} --because fine"),

@@ -119,6 +119,14 @@ impl Deployment {
         (self.up, self.address) = up(self.folder.path());
     }
 
+    /// Kills Placet, and starts it so that it dies at a step.
+    pub(super) fn start_to_die_at(&mut self, step: &str) {
+        self.up.signal("-KILL");
+        assert_eq!(self.up.ended(), None);
+        (self.up, self.address) =
+            up_with(self.folder.path(), |command| command.env("PLACET_FAILPOINT", step));
+    }
+
     pub(super) fn home(&self) -> PathBuf {
         self.folder.path().join(".placet")
     }
@@ -173,8 +181,13 @@ impl Deployment {
 
 /// Starts `placet up` in a folder and waits until it takes calls.
 pub(super) fn up(folder: &Path) -> (Program, SocketAddr) {
+    up_with(folder, |command| command)
+}
+
+fn up_with(folder: &Path, with: impl FnOnce(&mut Command) -> &mut Command) -> (Program, SocketAddr) {
     let config = folder.join("placet.toml");
-    let (program, url) = Program::start(placet(&["up", "--config"]).arg(&config), &folder.join("up.err"));
+    let mut command = placet(&["up", "--config"]);
+    let (program, url) = Program::start(with(command.arg(&config)), &folder.join("up.err"));
     (program, url.strip_prefix("http://").unwrap().parse().unwrap())
 }
 
@@ -195,6 +208,10 @@ origins = ["https://console.example"]
 
 [limits]
 body_bytes = 100000
+
+# Small segments: they are filled and read more often than there are receipts.
+[ledger]
+segment_bytes = 1048576
 
 [registry]
 approvers = { 2 = [], 3 = [] }

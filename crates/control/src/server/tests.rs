@@ -67,6 +67,7 @@ impl Desk {
             rotate: Arc::new(|_by, _leaked| {
                 Box::pin(async { Err(RotateFailure("the disk is gone".into())) })
             }),
+            change_log_key: Arc::new(|_by| Box::pin(async { Err(RotateFailure("the disk is gone".into())) })),
         };
         let bound = Control::new(engine, config, Access::built_in(None).unwrap()).bind().await.unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -197,6 +198,7 @@ fn the_table_holds_every_route_of_the_api() {
             "GET /v1/instances",
             "POST /v1/instances",
             "POST /v1/instances/{id}/revoke",
+            "POST /v1/keys/log",
             "POST /v1/keys/rotate",
             "GET /v1/people",
             "POST /v1/people/{name}/forget",
@@ -560,6 +562,8 @@ async fn what_is_stopped_is_listed_and_goes_on_when_whoever_may_says_so() {
 async fn a_key_that_cannot_be_kept_is_not_in_force() {
     let desk = Desk::of(Some("ana")).await;
     let told = desk.post("/v1/keys/rotate", r#"{"leaked":false}"#).await;
+    assert!(told.problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable").contains("the disk is gone"));
+    let told = desk.post("/v1/keys/log", "{}").await;
     assert!(told.problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable").contains("the disk is gone"));
     desk.post("/v1/keys/rotate", "{}").await.problem(StatusCode::BAD_REQUEST, "invalid");
 }

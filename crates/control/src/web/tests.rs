@@ -60,6 +60,7 @@ impl Site {
             connectors: vec![],
             reload: Arc::new(|_by| Box::pin(async { Err(ReloadFailure::Read("no".to_owned())) })),
             rotate: Arc::new(|_by, _leaked| Box::pin(async { Err(RotateFailure("no".into())) })),
+            change_log_key: Arc::new(|_by| Box::pin(async { Err(RotateFailure("no".into())) })),
         };
         let group = |name: &str| vec![name.parse::<GroupName>().unwrap()];
         let roles = Roles::default()

@@ -110,6 +110,14 @@ impl Ledger for SlowLedger {
         self.ledger.size()
     }
 
+    fn key(&self) -> String {
+        self.ledger.key()
+    }
+
+    async fn change_key(&self, leaf: String) -> Result<LedgerEntry, LedgerUnavailable> {
+        self.ledger.change_key(leaf).await
+    }
+
     fn health(&self) -> Result<(), LedgerUnavailable> {
         self.ledger.health()
     }

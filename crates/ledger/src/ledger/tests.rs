@@ -7,7 +7,10 @@ use super::*;
 use crate::EMPTY_ROOT;
 use crate::disk::{Access, Fault, Faulty, MemoryDisk, RealDisk};
 use crate::nodes::HASHES_FILE;
-use crate::world::{ORIGIN, append, append_with_seed, config, key, open, open_on, path, verify};
+use crate::world::{
+    ORIGIN, append, append_with_seed, change_key, change_leaf, config, first_leaf, key, next_key, open,
+    open_on, path, verify, verify_with,
+};
 use crate::writer::{Committed, Step};
 use crate::{verify_dir, verify_proof};
 
@@ -340,18 +343,152 @@ fn a_ledger_behind_or_beside_the_known_checkpoint_does_not_open() {
 }
 
 #[test]
-fn a_key_change_needs_the_earlier_key_and_verifies_with_both() {
+fn a_log_that_changes_its_key_goes_on_and_verifies_from_either_key() {
     let disk = MemoryDisk::new();
-    append(&open(&disk).unwrap().ledger, b"one").unwrap();
-    let next = LogKey::from_seed(ORIGIN, &[4; 32]).unwrap();
-    assert!(Ledger::open(config(), next.clone(), Arc::new(disk.clone())).is_err());
-    let config = LedgerConfig { previous_keys: vec![key().verifier().clone()], ..config() };
-    let opened = Ledger::open(config, next.clone(), Arc::new(disk.clone())).unwrap();
-    append(&opened.ledger, b"two").unwrap();
-    drop(opened);
-    let both = [key().verifier().clone(), next.verifier().clone()];
-    let report = crate::verify_on(&disk, &crate::world::dir(), &both, None).unwrap();
-    assert!(report.is_sound() && report.entries == 2);
+    let ledger = open(&disk).unwrap().ledger;
+    append(&ledger, &first_leaf(&key())).unwrap();
+    let before = append(&ledger, b"one").unwrap();
+    let changed = change_key(&ledger, &key(), &next_key()).unwrap();
+    assert_eq!((changed.index, ledger.verifier()), (2, next_key().verifier().clone()));
+    let after = append(&ledger, b"two").unwrap();
+    let signed = |committed: &Committed, key: &LogKey| committed.checkpoint.is_signed_by(key.verifier());
+    assert!(signed(&before, &key()) && !signed(&before, &next_key()));
+    assert!(signed(&changed, &key()) && signed(&changed, &next_key()));
+    assert!(!signed(&after, &key()) && signed(&after, &next_key()));
+    drop(ledger);
+    for pinned in [key(), next_key()] {
+        let report = verify_with(&disk, &[pinned.verifier().clone()], Some(&before.checkpoint));
+        assert!(report.is_sound() && report.entries == 4, "{report:?}");
+    }
+    let reopened = |key: LogKey, next: Option<LogKey>| {
+        Ledger::open(LedgerConfig { next_key: next, ..config() }, key, Arc::new(disk.clone()))
+    };
+    assert!(matches!(reopened(key(), None), Err(LedgerError::Damaged(_))));
+    assert_eq!(reopened(next_key(), None).unwrap().ledger.verifier(), *next_key().verifier());
+    assert_eq!(reopened(key(), Some(next_key())).unwrap().ledger.verifier(), *next_key().verifier());
+    let unused = LogKey::from_seed(ORIGIN, &[9; 32]).unwrap();
+    assert_eq!(reopened(next_key(), Some(unused)).unwrap().ledger.verifier(), *next_key().verifier());
+    let config = LedgerConfig { previous_keys: vec![next_key().verifier().clone()], ..config() };
+    let unknown = Ledger::open(config, key(), Arc::new(disk.clone()));
+    assert!(matches!(unknown, Err(LedgerError::KeyEnded)));
+}
+
+#[test]
+fn only_a_change_of_the_key_writes_a_key_entry_and_only_from_the_key_in_force() {
+    let disk = MemoryDisk::new();
+    let ledger = open(&disk).unwrap().ledger;
+    assert_eq!(append(&ledger, &change_leaf(&key(), &next_key())).unwrap_err(), AppendError::Reserved);
+    let third = LogKey::from_seed(ORIGIN, &[9; 32]).unwrap();
+    for (before, next) in [(next_key(), third.clone()), (key(), key())] {
+        assert!(matches!(change_key(&ledger, &before, &next), Err(AppendError::KeyChange(_))));
+    }
+    let (sender, receiver) = mpsc::channel();
+    let done = move |fate: Result<Committed, AppendError>| sender.send(fate.map(drop)).unwrap();
+    ledger.change_key(third.clone(), change_leaf(&key(), &next_key()), Box::new(done));
+    assert!(matches!(receiver.recv().unwrap(), Err(AppendError::KeyChange(_))));
+    change_key(&ledger, &key(), &next_key()).unwrap();
+    assert!(matches!(change_key(&ledger, &key(), &third), Err(AppendError::KeyChange(_))));
+    change_key(&ledger, &next_key(), &third).unwrap();
+    drop(ledger);
+    assert!(verify(&disk, None).is_sound());
+}
+
+#[test]
+fn appends_of_many_go_on_while_the_key_changes() {
+    let disk = MemoryDisk::new();
+    let ledger = Arc::new(open(&disk).unwrap().ledger);
+    append(&ledger, &first_leaf(&key())).unwrap();
+    thread::scope(|scope| {
+        for caller in 0..8_u8 {
+            let ledger = ledger.clone();
+            scope.spawn(move || (0..200).for_each(|_| drop(append(&ledger, &[caller]).unwrap())));
+        }
+        let mut in_force = key();
+        for seed in 20..30 {
+            let next = LogKey::from_seed(ORIGIN, &[seed; 32]).unwrap();
+            change_key(&ledger, &in_force, &next).unwrap();
+            in_force = next;
+        }
+    });
+    drop(ledger);
+    let report = verify(&disk, None);
+    assert!(report.is_sound() && report.entries == 1_611 && report.keys.len() == 11, "{report:?}");
+}
+
+#[test]
+fn whatever_operation_fails_while_the_key_changes_either_key_is_in_force() {
+    let run = |fail: Option<(u64, Fault)>| {
+        let memory = MemoryDisk::new();
+        let faulty = Faulty::new(Arc::new(memory.clone()));
+        let ledger = open_on(Arc::new(faulty.clone())).unwrap().ledger;
+        let first = append(&ledger, &first_leaf(&key())).unwrap();
+        let begun = faulty.operations();
+        if let Some((nth, fault)) = fail {
+            faulty.fail_nth(nth, fault, false);
+        }
+        let changed = change_key(&ledger, &key(), &next_key());
+        // A power loss at this very moment: what was acknowledged holds.
+        let lost = memory.after_power_loss(|| false);
+        let config = LedgerConfig { next_key: Some(next_key()), ..config() };
+        let reopened = Ledger::open(config, key(), Arc::new(lost.clone())).unwrap().ledger;
+        assert!(changed.is_err() || reopened.verifier() == *next_key().verifier());
+        append(&reopened, b"after the loss").unwrap();
+        drop(reopened);
+        assert!(verify(&lost, Some(&first.checkpoint)).is_sound());
+        faulty.heal();
+        if matches!(ledger.health(), Health::Poisoned { .. }) {
+            ledger.reopen().unwrap();
+        }
+        append(&ledger, b"here").unwrap();
+        let operations = faulty.operations() - begun;
+        drop(ledger);
+        assert!(verify(&memory, Some(&first.checkpoint)).is_sound(), "{fail:?}");
+        operations
+    };
+    for nth in 0..run(None) + 1 {
+        run(Some((nth, Fault::Io)));
+        run(Some((nth, Fault::NoSpace)));
+    }
+}
+
+#[test]
+fn a_power_loss_at_any_step_of_a_key_change_leaves_a_ledger_that_opens_and_verifies() {
+    let mut random = 0x51ab_79b9_7f4a_7c15_u64;
+    let mut coin = move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random & 1 == 1
+    };
+    let mut ends = [0, 0];
+    for stop in 0..26 {
+        let memory = MemoryDisk::new();
+        let (snapshot, steps) = (Arc::new(Mutex::new(None)), AtomicU64::new(0));
+        let (kept, disk) = (snapshot.clone(), memory.clone());
+        let failpoint = move |_| {
+            if steps.fetch_add(1, Ordering::SeqCst) == stop {
+                *kept.lock().unwrap() = Some(disk.clone_now());
+            }
+        };
+        let config = LedgerConfig { failpoint: Some(Arc::new(failpoint)), ..config() };
+        let ledger = Ledger::open(config.clone(), key(), Arc::new(memory)).unwrap().ledger;
+        append(&ledger, &first_leaf(&key())).unwrap();
+        change_key(&ledger, &key(), &next_key()).unwrap();
+        append(&ledger, b"two").unwrap();
+        drop(ledger);
+        let Some(disk) = snapshot.lock().unwrap().take() else { continue };
+        for _ in 0..6 {
+            let after = disk.after_power_loss(&mut coin);
+            let config = LedgerConfig { next_key: Some(next_key()), failpoint: None, ..config.clone() };
+            let ledger = Ledger::open(config, key(), Arc::new(after.clone())).unwrap().ledger;
+            ends[usize::from(ledger.verifier() == *next_key().verifier())] += 1;
+            append(&ledger, b"next").unwrap();
+            drop(ledger);
+            let report = verify(&after, None);
+            assert!(report.is_sound(), "stopped at {stop}: {:?}", report.first_bad);
+        }
+    }
+    assert!(ends[0] > 0 && ends[1] > 0, "both ends were met: {ends:?}");
 }
 
 #[test]

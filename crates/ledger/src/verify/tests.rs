@@ -1,4 +1,5 @@
 use super::*;
+use crate::SignedCheckpoint;
 use crate::disk::MemoryDisk;
 use crate::world::{append, disk_with, key, keys, open, path, segment, verify};
 

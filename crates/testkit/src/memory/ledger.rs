@@ -75,6 +75,14 @@ impl Ledger for MemoryLedger {
         self.leaves.lock().len() as u64
     }
 
+    fn key(&self) -> String {
+        "memory.example/log+00000000+unsigned".to_owned()
+    }
+
+    async fn change_key(&self, leaf: String) -> Result<LedgerEntry, LedgerUnavailable> {
+        self.append(leaf, None).await
+    }
+
     fn health(&self) -> Result<(), LedgerUnavailable> {
         match self.failpoints.armed(PortOperation::LedgerAppend) {
             None => Ok(()),
