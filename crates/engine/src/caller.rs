@@ -98,13 +98,11 @@ impl Engine {
                 named: None,
             });
         };
-        let token = self.verifier.inspect(token, now).map_err(refused_token)?;
-        let good_for = &token.audience;
-        if *good_for != self.deployment.audience
-            && connector.is_none_or(|connector| *good_for != self.resource_of(connector))
-        {
-            return Err(refused_token(VerifyError::WrongAudience));
-        }
+        let is_here = |audience: &str| {
+            audience == self.deployment.audience
+                || connector.is_some_and(|connector| audience == self.resource_of(connector))
+        };
+        let token = self.verifier.inspect(token, is_here, now).map_err(refused_token)?;
         self.possesses(&token, credential, now)
             .and_then(|()| self.believe(&token, now))
             .map_err(|refusal| Unidentified { refusal, named: Some((token.agent.clone(), token.instance())) })

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use placet_domain::PersonName;
+use placet_domain::{Object, PersonName, RegistryChange, RegistryReceipt};
 use placet_identity::{EventKind, EventReceiver, Replays, SecurityEvent, TokenError, TokenFault};
 use tokio::sync::Mutex;
 
@@ -66,7 +66,7 @@ impl Engine {
     }
 
     /// Takes a security event token (RFC 8417). After `Ok` no further call of any run that depends on its subject is
-    /// accepted: those the person has started, and those that act for them. A second delivery changes nothing.
+    /// accepted: those the person has started, and those that act for them; and their own sign-ins are over. A second delivery changes nothing.
     ///
     /// # Errors
     /// See [`EventError`].
@@ -92,8 +92,24 @@ impl Engine {
         let mut undone = self.events.undone.lock().await;
         while let Some(person) = undone.first().cloned() {
             self.revoke_of(&person, "event", None).await?;
+            self.end_sessions_of(&person, "event").await?;
             undone.remove(&person);
         }
+        Ok(())
+    }
+
+    /// Ends whatever a person has opened at the control API by signing in. After `Ok` none of it opens anything.
+    async fn end_sessions_of(&self, person: &PersonName, cause: &str) -> Result<(), StartError> {
+        let keys = self.ports.accounts.end_keys(person).await?;
+        if keys == 0 {
+            return Ok(());
+        }
+        let now = self.ports.clock.now();
+        let keys = i64::try_from(keys).unwrap_or(i64::MAX);
+        let about = Object::new().with("person", person.as_str()).with("keys", keys).with("cause", cause);
+        let change = RegistryChange::SessionsEnded;
+        self.record_change(RegistryReceipt { id: self.receipt_id(now), now, change, by: None, about })
+            .await?;
         Ok(())
     }
 
@@ -112,7 +128,7 @@ impl Engine {
     /// The person whose runs are to end.
     fn concerned(&self, event: &SecurityEvent) -> Option<PersonName> {
         match &event.kind {
-            EventKind::SessionRevoked | EventKind::CredentialChange { .. } => {
+            EventKind::SessionRevoked | EventKind::AccountDisabled | EventKind::CredentialChange { .. } => {
                 let person = event.subject.user().and_then(|user| self.ports.people.known_as(user));
                 if person.is_none() {
                     tracing::warn!(event = event.id, "an event is about nobody who is declared here");

@@ -29,6 +29,8 @@ pub struct SecurityEvent {
 pub enum EventKind {
     /// CAEP `session-revoked`: every session of the subject that began before [`SecurityEvent::at`] is over.
     SessionRevoked,
+    /// RISC `account-disabled`: the subject cannot sign in any more.
+    AccountDisabled,
     /// CAEP `credential-change`.
     CredentialChange {
         /// What was done to the credential.
@@ -59,6 +61,7 @@ pub enum CredentialChange {
 }
 
 const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
+const ACCOUNT_DISABLED: &str = "https://schemas.openid.net/secevent/risc/event-type/account-disabled";
 const CREDENTIAL_CHANGE: &str = "https://schemas.openid.net/secevent/caep/event-type/credential-change";
 const VERIFICATION: &str = "https://schemas.openid.net/secevent/ssf/event-type/verification";
 
@@ -130,6 +133,7 @@ fn kind(uri: &str, event: &Object) -> Result<EventKind, TokenError> {
     let wrong = |why: &'static str| TokenError::new(TokenFault::Claim, why);
     match uri {
         SESSION_REVOKED => Ok(EventKind::SessionRevoked),
+        ACCOUNT_DISABLED => Ok(EventKind::AccountDisabled),
         CREDENTIAL_CHANGE => Ok(EventKind::CredentialChange {
             change: match text("change_type") {
                 Some("create") => CredentialChange::Create,

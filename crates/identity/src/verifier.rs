@@ -121,18 +121,20 @@ impl TokenVerifier {
         audiences: &[&str],
         now: Timestamp,
     ) -> Result<Arc<AccessToken>, VerifyError> {
-        let token = self.inspect(token, now)?;
-        match audiences.contains(&token.audience.as_str()) {
-            true => Ok(token),
-            false => Err(VerifyError::WrongAudience),
-        }
+        self.inspect(token, |audience| audiences.contains(&audience), now)
     }
 
-    /// What a token of ours says, whatever it is good for: for introspection, revocation and exchange.
+    /// What a token of ours says, if its audience is one that the caller knows. The key may have signed tokens for
+    /// others: those are not this deployment's to believe, nor to tell about (RFC 7662 section 4).
     ///
     /// # Errors
     /// See [`VerifyError`].
-    pub fn inspect(&self, token: &str, now: Timestamp) -> Result<Arc<AccessToken>, VerifyError> {
+    pub fn inspect(
+        &self,
+        token: &str,
+        is_known: impl FnOnce(&str) -> bool,
+        now: Timestamp,
+    ) -> Result<Arc<AccessToken>, VerifyError> {
         if token.len() > limits::TOKEN_BYTES {
             return Err(TokenError::new(TokenFault::Size, "the token is too long").into());
         }
@@ -151,6 +153,9 @@ impl TokenVerifier {
             return Err(retired().into());
         }
         let token = verified.token;
+        if !is_known(&token.audience) {
+            return Err(VerifyError::WrongAudience);
+        }
         if token.issued > now.after(LEEWAY) {
             return Err(TokenError::new(TokenFault::NotYet, "the token was issued in the future").into());
         }

@@ -75,8 +75,9 @@ impl Engine {
         if matches!(request.credential, Credential::Absent) {
             return Err(refused("authenticate by a client assertion, or by the token of an instance"));
         }
-        let own = |token| self.verifier.inspect(token, now).map_err(|error| error.to_string());
-        let token = own(request.credential.token().unwrap_or_default()).map_err(refused)?;
+        let token = request.credential.token().unwrap_or_default();
+        let known = |audience: &str| self.is_known_audience(audience);
+        let token = self.verifier.inspect(token, known, now).map_err(|error| refused(error.to_string()))?;
         self.possesses(&token, &request.credential, now).map_err(|refusal| refused(refusal.why))?;
         self.believe(&token, now).map_err(|refusal| refused(refusal.why))?;
         Ok(token.agent.clone())

@@ -185,7 +185,8 @@ impl Engine {
     /// A token of ours whose instance lives.
     fn own_token(&self, role: &str, token: &str, now: Timestamp) -> Answered<(Arc<AccessToken>, Caller)> {
         let wrong = |why: &dyn std::fmt::Display| invalid(format!("the {role} token is not good: {why}"));
-        let token = self.verifier.inspect(token, now).map_err(|error| wrong(&error))?;
+        let known = |audience: &str| self.is_known_audience(audience);
+        let token = self.verifier.inspect(token, known, now).map_err(|error| wrong(&error))?;
         let caller = self.believe(&token, now).map_err(|refusal| wrong(&refusal.why))?;
         Ok((token, caller))
     }

@@ -95,6 +95,14 @@ impl Engine {
         connectors.into_iter().find(|resource| same(named, resource)).ok_or_else(unknown)
     }
 
+    /// Whether tokens of this deployment are for this audience: for all of it, or for one of its connectors. A token for
+    /// any other is none of ours, whoever signed it.
+    pub(crate) fn is_known_audience(&self, audience: &str) -> bool {
+        let mut connectors = self.policy.connectors.iter();
+        audience == self.deployment.audience
+            || connectors.any(|model| audience == self.resource_of(&model.name))
+    }
+
     /// The public address of a connector, as clients use it: the audience of tokens for it alone.
     pub(crate) fn resource_of(&self, connector: &ConnectorName) -> String {
         format!("{}/mcp/{connector}", self.base())

@@ -40,7 +40,7 @@ impl Engine {
     ) -> Answered<Option<Arc<AccessToken>>> {
         let asker = self.asker(request, now).await?;
         let token = request.form.required("token")?;
-        let known = self.verifier.inspect(token, now).ok();
+        let known = self.verifier.inspect(token, |audience| self.is_known_audience(audience), now).ok();
         Ok(known.filter(|token| token.agent == asker && self.believe(token, now).is_ok()))
     }
 

@@ -128,7 +128,8 @@ fn a_token_for_another_audience_is_taken_only_where_it_is_named() {
     let token = access(|token| AccessToken { audience: "a/crm".into(), ..token });
     assert_eq!(verifier.verify_access(&token, NOW), Err(VerifyError::WrongAudience));
     assert!(verifier.verify_for(&token, &["a", "a/crm"], NOW).is_ok());
-    assert!(verifier.inspect(&token, NOW).is_ok());
+    assert!(verifier.inspect(&token, |audience| audience == "a/crm", NOW).is_ok());
+    assert_eq!(verifier.inspect(&token, |audience| audience == "a", NOW), Err(VerifyError::WrongAudience));
 }
 
 #[test]
