@@ -27,6 +27,8 @@ pub(crate) struct Book {
     pub(crate) ids: Vec<String>,
     /// Allowing decisions, by call.
     pub(crate) allowed: HashMap<String, Allowed>,
+    /// Every decision under a policy revision, in the ledger's order.
+    pub(crate) judged: Vec<Judged>,
     /// What was stopped, let go on and revoked, in the ledger's order.
     pub(crate) endings: Vec<Ending>,
     /// Outcomes, by call.
@@ -51,6 +53,29 @@ pub(crate) struct Allowed {
     pub(crate) instance: String,
 }
 
+/// A decision, by what its receipt says of policies.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) policy: String,
+    pub(crate) verdict: String,
+    pub(crate) reasons: Vec<String>,
+    pub(crate) rationale: String,
+}
+
+impl Judged {
+    fn of(receipt: &Value) -> Option<Self> {
+        let text = |key: &str| receipt.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let reasons = receipt.get("reasons").and_then(Value::as_array).cloned().unwrap_or_default();
+        let client = receipt.get("client").and_then(|client| client.get("rationale"));
+        Some(Self {
+            policy: receipt.get("policy")?.as_str()?.to_owned(),
+            verdict: text("verdict"),
+            reasons: reasons.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect(),
+            rationale: client.and_then(Value::as_str).unwrap_or_default().to_owned(),
+        })
+    }
+}
+
 /// A halt, a lift or a revocation.
 #[derive(Debug)]
 pub(crate) struct Ending {
@@ -68,6 +93,7 @@ impl Book {
             offset: MAGIC,
             ids: Vec::new(),
             allowed: HashMap::new(),
+            judged: Vec::new(),
             endings: Vec::new(),
             outcomes: HashMap::new(),
             rationales: HashMap::new(),
@@ -113,6 +139,9 @@ impl Book {
     fn leaf(&mut self, receipt: &Value) {
         let text = |key: &str| receipt.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         self.ids.push(text("id"));
+        if text("kind") == "decision" {
+            self.judged.extend(Judged::of(receipt));
+        }
         match (text("kind").as_str(), text("verdict").as_str()) {
             ("decision", "allow") if receipt.get("code").is_none() => {
                 let client = receipt.get("client").and_then(|client| client.get("rationale"));

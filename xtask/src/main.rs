@@ -30,6 +30,7 @@ mod process;
 mod python;
 mod quickstart;
 mod race;
+mod reload;
 mod revocation;
 mod tokens;
 mod tree;
@@ -49,6 +50,11 @@ const CHECKS: &[Check] = &[
         crash::run,
     ),
     ("race", "races for one approval, and all that must not use it [--trials N]", race::run),
+    (
+        "reload",
+        "policies exchanged under load, each receipt against the revision it names [--seconds N] [--callers N] [--policies N]",
+        reload::run,
+    ),
     (
         "revocation",
         "kills under load, open streams, restarts [--rate N] [--streams N] [--rounds N]",

@@ -19,7 +19,7 @@ use std::{
 
 use placet_connect::ConnectorConfig;
 use placet_domain::limits;
-use placet_engine::{DecisionRules, DpopRule, RegistryRules, TrustedIssuer};
+use placet_engine::{DecisionRules, DpopRule, PolicyRules, RegistryRules, TrustedIssuer};
 use placet_identity::EventReceiver;
 use placet_policy::{FactType, PolicyConfig, PolicySource};
 
@@ -42,8 +42,12 @@ pub(crate) struct Config {
     pub(crate) body_bytes: usize,
     /// How long open calls may take to end when the program stops.
     pub(crate) drain: Duration,
-    /// Policy files, as absolute paths or `*.cedar` patterns.
+    /// The folder of the configuration: policies are named relative to it.
+    pub(crate) folder: PathBuf,
+    /// Policy files, as paths or `*.cedar` patterns.
     pub(crate) policy_files: Vec<PathBuf>,
+    /// Who must agree to a change of policies, and whether their files lead.
+    pub(crate) policy_rules: PolicyRules,
     /// Time zone, facts, and the policy side of the connectors.
     pub(crate) policy: PolicyConfig,
     /// The connection side of the connectors.
@@ -121,18 +125,27 @@ impl Config {
 
     /// Reads the policy files, in order of name.
     pub(crate) fn policy_sources(&self) -> Result<Vec<PolicySource>, ConfigError> {
-        let mut files = Vec::new();
-        for pattern in &self.policy_files {
-            files.extend(expand(pattern)?);
-        }
-        files.sort();
-        files.dedup();
-        let read = |path: PathBuf| match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(PolicySource { name: path.display().to_string(), text }),
-            Err(source) => Err(ConfigError::Policy { path, source }),
-        };
-        files.into_iter().map(read).collect()
+        read_policies(&self.folder, &self.policy_files)
     }
+}
+
+/// Reads policy files, in order of name. They are named relative to the folder, so that a set has the same name wherever
+/// it lies.
+pub(crate) fn read_policies(folder: &Path, patterns: &[PathBuf]) -> Result<Vec<PolicySource>, ConfigError> {
+    let mut files = Vec::new();
+    for pattern in patterns {
+        files.extend(expand(pattern)?);
+    }
+    files.sort();
+    files.dedup();
+    let read = |path: PathBuf| match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+            Ok(PolicySource { name, text })
+        }
+        Err(source) => Err(ConfigError::Policy { path, source }),
+    };
+    files.into_iter().map(read).collect()
 }
 
 /// A file itself, or the files of a folder for a pattern that ends in `*.cedar`.

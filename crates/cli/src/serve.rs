@@ -139,6 +139,7 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
         halts: store.halts(),
         pins: store.pins(),
         approvals: store.approvals(),
+        revisions: store.revisions(),
         ledger: ledger_port.clone(),
         connectors: failpoint::around(connectors.clone()),
         notifier: Arc::new(LogNotifier),
@@ -150,7 +151,7 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
     upkeep::settle(&engine, &store).await?;
     engine.load_pins().await?;
     upkeep::refresh_all(&engine, &config).await;
-    upkeep::reload(&engine, &config).await;
+    upkeep::restore(&engine, &config).await;
 
     // The doors, last.
     let (stop, stopped) = watch::channel(false);
@@ -188,6 +189,7 @@ fn engine_config(config: &Config, tokens: KeySet) -> EngineConfig {
         approval_use: config.approval_use,
         registry: config.registry.clone(),
         decisions: config.decisions.clone(),
+        policy_rules: config.policy_rules.clone(),
     }
 }
 

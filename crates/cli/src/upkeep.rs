@@ -75,14 +75,30 @@ pub(crate) async fn watch_tools(engine: Arc<Engine>, config: Config, stop: impl 
     tokio::select! { () = watching => {}, () = stop => {} }
 }
 
-/// Puts the policy files in force; a bad set keeps the old one and says so.
-pub(crate) async fn reload(engine: &Engine, config: &Config) -> Option<Vec<PolicySource>> {
+/// Puts in force what held before the start, or what the policy files say if they have changed since.
+pub(crate) async fn restore(engine: &Engine, config: &Config) {
     if config.policy.connectors.is_empty() {
         tracing::info!(
             "there is no connector in placet.toml yet: no call can be made, and policies have nothing to judge"
         );
-        return None;
+        return;
     }
+    let files = config.policy_sources();
+    if let Err(error) = &files {
+        tracing::error!(%error, "the policy files cannot be read");
+    }
+    if let Err(error) = engine.restore_policies(files.ok()).await {
+        tell(&error);
+    }
+}
+
+fn tell(error: &placet_engine::ReloadError) {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    tracing::error!(%error, cause, "the policies stay as they were");
+}
+
+/// Puts the policy files in force; a bad set keeps the old one and says so.
+async fn reload(engine: &Engine, config: &Config) -> Option<Vec<PolicySource>> {
     let sources = match config.policy_sources() {
         Ok(sources) => sources,
         Err(error) => {
@@ -91,8 +107,7 @@ pub(crate) async fn reload(engine: &Engine, config: &Config) -> Option<Vec<Polic
         }
     };
     if let Err(error) = engine.reload(sources.clone(), None).await {
-        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        tracing::error!(%error, cause, "the policies stay as they were");
+        tell(&error);
     }
     Some(sources)
 }
@@ -100,6 +115,9 @@ pub(crate) async fn reload(engine: &Engine, config: &Config) -> Option<Vec<Polic
 /// Keeps looking at the policy files.
 pub(crate) async fn watch_policies(engine: Arc<Engine>, config: Config, stop: impl Future<Output = ()>) {
     let watching = async {
+        if !config.policy_rules.follow_files || config.policy.connectors.is_empty() {
+            return std::future::pending().await;
+        }
         let mut known = config.policy_sources().ok();
         loop {
             tokio::time::sleep(LOOK_AT_POLICIES).await;

@@ -13,6 +13,21 @@ use crate::problem::{Fault, Problem};
 /// Largest body, bytes: facts and a rationale fit many times.
 pub(crate) const BODY_BYTES: usize = 256 * 1024;
 
+/// Largest body that carries policies, bytes.
+pub(crate) const POLICY_BYTES: usize = 32 * 1024 * 1024;
+
+/// [`Fields`] of a body that carries policies.
+#[derive(Debug)]
+pub(crate) struct LargeFields(pub(crate) Fields);
+
+impl<S: Send + Sync> FromRequest<S> for LargeFields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        read(request, POLICY_BYTES).await.map(Self)
+    }
+}
+
 /// The members of a body that have not been taken yet.
 #[derive(Debug)]
 pub(crate) struct Fields(Object);
@@ -21,15 +36,19 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
-        let bytes = to_bytes(request.into_body(), BODY_BYTES).await.map_err(|error| {
-            let why = format!("the body cannot be read: {error}");
-            Problem::new(Fault::TooLarge, why, format!("send at most {BODY_BYTES} bytes"))
-        })?;
-        match Json::parse(&bytes) {
-            Ok(Json::Object(object)) => Ok(Self(object)),
-            Ok(other) => Err(invalid(format!("the body is {}, not an object", other.kind()))),
-            Err(error) => Err(invalid(format!("the body is not strict JSON: {error}"))),
-        }
+        read(request, BODY_BYTES).await
+    }
+}
+
+async fn read(request: Request, most: usize) -> Result<Fields, Problem> {
+    let bytes = to_bytes(request.into_body(), most).await.map_err(|error| {
+        let why = format!("the body cannot be read: {error}");
+        Problem::new(Fault::TooLarge, why, format!("send at most {most} bytes"))
+    })?;
+    match Json::parse(&bytes) {
+        Ok(Json::Object(object)) => Ok(Fields(object)),
+        Ok(other) => Err(invalid(format!("the body is {}, not an object", other.kind()))),
+        Err(error) => Err(invalid(format!("the body is not strict JSON: {error}"))),
     }
 }
 
@@ -80,6 +99,21 @@ impl Fields {
         }
     }
 
+    /// Takes a list of objects, if it is there.
+    pub(crate) fn objects(&mut self, key: &str) -> Result<Option<Vec<Fields>>, Problem> {
+        let element = |value: Json| match value {
+            Json::Object(object) => Ok(Self(object)),
+            other => Err(mistyped(key, &other, "an array of objects")),
+        };
+        match self.0.remove(key) {
+            None => Ok(None),
+            Some(Json::Array(elements)) => {
+                elements.into_iter().map(element).collect::<Result<_, _>>().map(Some)
+            }
+            Some(other) => Err(mistyped(key, &other, "an array of objects")),
+        }
+    }
+
     /// Takes an object; absent is empty.
     pub(crate) fn object(&mut self, key: &str) -> Result<Object, Problem> {
         match self.0.remove(key) {
@@ -126,6 +160,6 @@ fn mistyped(key: &str, value: &Json, wanted: &str) -> Problem {
     invalid(format!("`{key}` is {}, not {wanted}", value.kind()))
 }
 
-fn invalid(why: String) -> Problem {
+pub(crate) fn invalid(why: String) -> Problem {
     Problem::new(Fault::Invalid, why, "mend the request and send it again; nothing was changed")
 }

@@ -1,11 +1,13 @@
 //! `/v1/policies`: the rules in force, and putting changed files in force. A bad set keeps the old one.
 
+pub(crate) mod revisions;
+
 use std::{pin::Pin, sync::Arc};
 
 use axum::extract::State;
 use placet_domain::{PersonName, PolicyRevision};
-use placet_engine::ReloadError;
-use placet_policy::Finding;
+use placet_engine::{KeptError, ReloadError};
+use placet_policy::{Finding, LoadErrors};
 use serde::Serialize;
 
 use crate::{
@@ -85,16 +87,47 @@ impl FindingView {
     }
 }
 
+/// What the loader has to say, as a problem.
+fn findings(errors: &LoadErrors) -> Problem {
+    Problem::new(
+        Fault::Policies,
+        format!("the policies have {} findings; the set in force stays", errors.findings.len()),
+        "mend what is listed and try again",
+    )
+    .with_findings(errors.findings.iter().map(FindingView::of).collect())
+}
+
+impl From<ReloadError> for Problem {
+    fn from(error: ReloadError) -> Self {
+        match &error {
+            ReloadError::Base(_) => Self::new(
+                Fault::Conflict,
+                error.to_string(),
+                "look at what is in force now (`placet policy history`) and promote the set again",
+            ),
+            ReloadError::Kept(KeptError::Unknown(_)) | ReloadError::Nothing(_) => {
+                Self::new(Fault::NotFound, error.to_string(), "see all with `placet policy history`")
+            }
+            ReloadError::Kept(KeptError::Load(_, errors)) | ReloadError::Load(errors) => findings(errors),
+            ReloadError::Kept(KeptError::Manifest(..) | KeptError::Store(..))
+            | ReloadError::Ledger(_)
+            | ReloadError::Store(_) => Self::unavailable(&error),
+            ReloadError::NotAllowed { .. } => {
+                Self::new(Fault::Forbidden, error.to_string(), "ask another member of the group")
+            }
+            ReloadError::Waits { revision, .. } => Self::new(
+                Fault::Conflict,
+                format!("{error}; the set in force stays"),
+                format!("a second person runs `placet policy approve {revision}`"),
+            ),
+        }
+    }
+}
+
 impl From<ReloadFailure> for Problem {
     fn from(failure: ReloadFailure) -> Self {
-        match &failure {
-            ReloadFailure::Engine(ReloadError::Ledger(_)) => Self::unavailable(&failure),
-            ReloadFailure::Engine(ReloadError::Load(errors)) => Self::new(
-                Fault::Policies,
-                format!("the policies have {} findings; the set in force stays", errors.findings.len()),
-                "mend what is listed and run `placet policy reload` again",
-            )
-            .with_findings(errors.findings.iter().map(FindingView::of).collect()),
+        match failure {
+            ReloadFailure::Engine(error) => error.into(),
             ReloadFailure::Read(_) => Self::new(
                 Fault::Policies,
                 failure.to_string(),

@@ -140,6 +140,24 @@ pub(crate) const ROUTES: &[Route] = &[
     }),
     post("/v1/plan", "agents.plan", ControlGroup::Read, About::Whole, |verb| on(verb, plan::plan)),
     get("/v1/policies", "policies.show", About::Whole, |verb| on(verb, policies::show)),
+    post("/v1/policies/approve", "policies.approve", ControlGroup::Answer, About::Whole, |verb| {
+        on(verb, policies::revisions::approve)
+    }),
+    get("/v1/policies/history", "policies.history", About::Whole, |verb| {
+        on(verb, policies::revisions::history)
+    }),
+    post("/v1/policies/promote", "policies.promote", ControlGroup::Administer, About::Whole, |verb| {
+        on(verb, policies::revisions::promote)
+    }),
+    get("/v1/policies/revisions/{revision}", "policies.revision", About::Whole, |verb| {
+        on(verb, policies::revisions::revision)
+    }),
+    post("/v1/policies/rollback", "policies.rollback", ControlGroup::Administer, About::Whole, |verb| {
+        on(verb, policies::revisions::rollback)
+    }),
+    post("/v1/policies/withdraw", "policies.withdraw", ControlGroup::Administer, About::Whole, |verb| {
+        on(verb, policies::revisions::withdraw)
+    }),
     post("/v1/policies/reload", "policies.reload", ControlGroup::Administer, About::Whole, |verb| {
         on(verb, policies::reload)
     }),

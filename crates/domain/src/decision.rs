@@ -94,6 +94,14 @@ pub struct Obligation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PolicyRevision(pub Digest);
 
+impl std::str::FromStr for PolicyRevision {
+    type Err = crate::ParseDigestError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.strip_prefix("sha256:").unwrap_or(text).parse().map(Self)
+    }
+}
+
 impl fmt::Display for PolicyRevision {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "sha256:{}", self.0)

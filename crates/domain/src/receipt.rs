@@ -233,6 +233,14 @@ pub enum RegistryChange {
     SessionsEnded,
     /// A policy set came into force.
     PolicyActivated,
+    /// A policy set judges the calls of some agents.
+    PolicyCanary,
+    /// A policy set waits for a second person.
+    PolicyProposed,
+    /// A policy set is tried beside the one in force, without effect.
+    PolicyShadowed,
+    /// A policy set is no candidate any more.
+    PolicyWithdrawn,
     /// A tool's definition was accepted.
     ToolAccepted,
     /// A tool was found changed and put in quarantine.
@@ -267,7 +275,11 @@ impl RegistryChange {
             Self::Halted | Self::HaltLifted => "halt",
             Self::InstanceStarted => "instance",
             Self::InstanceRevoked | Self::SessionsEnded => "revocation",
-            Self::PolicyActivated => "policy",
+            Self::PolicyActivated
+            | Self::PolicyCanary
+            | Self::PolicyProposed
+            | Self::PolicyShadowed
+            | Self::PolicyWithdrawn => "policy",
             Self::ToolAccepted | Self::ToolQuarantined => "pin",
             Self::KeyActivated | Self::LogKeyChanged | Self::TokenKeyRotated => "key",
         }
@@ -299,6 +311,10 @@ impl RegistryChange {
             Self::InstanceRevoked => "instance_revoked",
             Self::SessionsEnded => "sessions_ended",
             Self::PolicyActivated => "policy_activated",
+            Self::PolicyCanary => "policy_canary",
+            Self::PolicyProposed => "policy_proposed",
+            Self::PolicyShadowed => "policy_shadowed",
+            Self::PolicyWithdrawn => "policy_withdrawn",
             Self::ToolAccepted => "tool_accepted",
             Self::ToolQuarantined => "tool_quarantined",
             Self::KeyActivated => "key_activated",

@@ -257,7 +257,7 @@ impl Engine {
             .people
             .person(by)
             .ok_or_else(|| refused("they are not declared as a person".into()))?;
-        let policies = self.policies.load();
+        let policies = self.rules_for(&approval.requester.agent);
         approval
             .gates
             .iter()

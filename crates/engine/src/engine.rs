@@ -7,8 +7,14 @@ use placet_identity::{Deployment, EventReceiver, KeySet, TokenVerifier};
 use placet_policy::{PolicyConfig, PolicySource, Snapshot};
 
 use crate::{
-    DecisionRules, DpopRule, Ports, RegistryRules, TrustedIssuer, catalogue::Catalogue,
-    credentials::Credentialing, directory::provision, events::Events, halts::Halting, keys::Keys,
+    DecisionRules, DpopRule, PolicyRules, Ports, RegistryRules, TrustedIssuer,
+    catalogue::Catalogue,
+    credentials::Credentialing,
+    directory::provision,
+    events::Events,
+    halts::Halting,
+    keys::Keys,
+    policies::{Book, Trials, no_trials},
     registry::UsageIndex,
 };
 
@@ -33,6 +39,8 @@ pub struct EngineConfig {
     pub registry: RegistryRules,
     /// Who may ask about others, and the applications that ask.
     pub decisions: DecisionRules,
+    /// Who must agree to a change of policies, and whether their files lead.
+    pub policy_rules: PolicyRules,
 }
 
 /// Judges calls, and lets happen what may happen.
@@ -46,7 +54,10 @@ pub struct Engine {
     pub(crate) policy: PolicyConfig,
     pub(crate) policies: ArcSwap<Snapshot>,
     pub(crate) sources: ArcSwap<Vec<PolicySource>>,
-    pub(crate) reloading: tokio::sync::Mutex<()>,
+    /// Changes of policies are made one after the other.
+    pub(crate) reloading: tokio::sync::Mutex<Book>,
+    pub(crate) trials: ArcSwap<Trials>,
+    pub(crate) policy_rules: PolicyRules,
     pub(crate) catalogue: Catalogue,
     pub(crate) halting: Halting,
     pub(crate) approval_use: Duration,
@@ -73,6 +84,7 @@ impl Engine {
             approval_use,
             registry,
             decisions,
+            policy_rules,
         } = config;
         // Before anything is asked of the people: who is here, and who has left.
         provision(&ports);
@@ -88,7 +100,9 @@ impl Engine {
             policies: ArcSwap::from_pointee(Snapshot::empty(&policy)),
             policy,
             sources: ArcSwap::default(),
-            reloading: tokio::sync::Mutex::new(()),
+            reloading: tokio::sync::Mutex::default(),
+            trials: no_trials(),
+            policy_rules,
             catalogue: Catalogue::default(),
             approval_use,
             registry,

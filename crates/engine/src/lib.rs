@@ -46,7 +46,10 @@ pub use instances::{StartError, StartRequest, Started};
 pub use keys::{LogKeyChange, RotateError, Rotation};
 pub use passage::{Passage, PassageKind};
 pub use placet::Placet;
-pub use policies::ReloadError;
+pub use policies::{
+    Activation, Aim, Candidate, CandidateKind, Difference, KeptError, Origin, PolicyRules, Promoted,
+    Promotion, ReloadError, SecondPerson, Shift, Standing, UnknownWord,
+};
 pub use ports::Ports;
 pub use recover::Settled;
 pub use registry::{

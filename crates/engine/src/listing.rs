@@ -14,7 +14,7 @@ impl Engine {
             && self.within_charter(caller.agent(), connector, &Operation::Tool(tool.clone())).is_ok()
             && self.may_be_within_mandate(caller, connector, &Operation::Tool(tool.clone()))
             && self.unless_road_halted(connector, Some(&Operation::Tool(tool.clone()))).is_ok()
-            && self.policies.load().may_list(
+            && self.rules_for(&caller.agent().name).may_list(
                 caller.agent(),
                 caller.instance(),
                 user.as_deref(),

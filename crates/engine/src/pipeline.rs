@@ -44,7 +44,7 @@ impl Engine {
         let call = attempt.call.clone().map_err(|refusal| Stopped::unread(&caller, refusal))?;
 
         // The rules in force: one immutable snapshot for the whole call.
-        let policies = self.policies.load_full();
+        let policies = self.rules_for(&caller.agent().name);
 
         // The tool's pin, the resource, and its facts: looked up, never the agent's word.
         let request = self.resolve(&policies, &caller, call, now).await?;

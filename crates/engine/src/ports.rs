@@ -3,6 +3,7 @@
 
 mod accounts;
 mod directory;
+mod revisions;
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,6 +21,7 @@ use crate::{LifeNotice, Passage, Placet};
 
 pub use accounts::{AccessKey, AccessKind, Account, Accounts};
 pub use directory::{Directory, Provisioned};
+pub use revisions::Revisions;
 
 /// The engine's ports. Composition happens once, in the binary.
 #[derive(Clone)]
@@ -49,6 +51,8 @@ pub struct Ports {
     pub pins: Arc<dyn Pins>,
     /// Questions to people and their answers.
     pub approvals: Arc<dyn Approvals>,
+    /// Policy sets by digest, and what became of them.
+    pub revisions: Arc<dyn Revisions>,
     /// The append-only log of receipts.
     pub ledger: Arc<dyn Ledger>,
     /// The upstream systems.

@@ -23,7 +23,7 @@ pub use history::HistoryEntry;
 pub use inventory::Dossier;
 pub use notice::LifeNotice;
 pub use plan::{Step, StepKind};
-pub(crate) use reach::{refusal as stage_refusal, standing};
+pub(crate) use reach::{refusal as stage_refusal, run_without_mandate, standing};
 pub use register::{RegisterError, Registration};
 pub use rules::{DefaultScope, RegistryRules};
 pub use tick::Ticked;

@@ -26,6 +26,7 @@ mod scenarios {
     mod recovery;
     mod registry;
     mod replay;
+    mod revisions;
     mod scope;
     mod sent;
     mod year;

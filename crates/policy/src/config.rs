@@ -184,28 +184,46 @@ impl FromStr for FactType {
 impl PolicyConfig {
     /// The name of this content together with these sources, whatever their order.
     pub(crate) fn revision(&self, sources: &[PolicySource]) -> PolicyRevision {
-        let mut sources: Vec<&PolicySource> = sources.iter().collect();
-        sources.sort_by(|left, right| (&left.name, &left.text).cmp(&(&right.name, &right.text)));
-        let sources: Vec<Json> = sources
-            .into_iter()
-            .map(|source| {
-                Object::new().with("name", source.name.as_str()).with("text", source.text.as_str()).into()
-            })
-            .collect();
-        let mut connectors: Vec<&ConnectorModel> = self.connectors.iter().collect();
+        PolicyRevision(Digest::of(self.manifest(sources).as_bytes()))
+    }
+
+    /// What a revision is the digest of: RFC 8785 JSON that says everything a decision depends on besides the request.
+    /// Tools stand in it by their pins. [`crate::Manifest`] is the way back.
+    #[must_use]
+    pub fn manifest(&self, sources: &[PolicySource]) -> String {
+        // Whoever adds a member writes it here and reads it in `manifest.rs`.
+        let Self { time_zone, facts, connectors, applications, require_user_grants } = self;
+        let mut connectors: Vec<&ConnectorModel> = connectors.iter().collect();
         connectors.sort_by(|left, right| left.name.cmp(&right.name));
         let connectors: Vec<Json> = connectors.into_iter().map(ConnectorModel::canonical).collect();
-        let applications: Vec<&str> = self.applications.iter().map(ConnectorName::as_str).collect();
+        let applications: Vec<&str> = applications.iter().map(ConnectorName::as_str).collect();
         let content = Object::new()
             .with("_type", "placet.dev/policy/v1")
             .with_some("applications", (!applications.is_empty()).then_some(applications))
             .with("connectors", connectors)
-            .with("facts", types(self.facts.iter().map(|(name, fact)| (name, (*fact).into()))))
-            .with("require_user_grants", self.require_user_grants)
-            .with("sources", sources)
-            .with("time_zone", self.time_zone.as_str());
-        PolicyRevision(Digest::of(Json::Object(content).canonical().as_bytes()))
+            .with("facts", types(facts.iter().map(|(name, fact)| (name, (*fact).into()))))
+            .with("require_user_grants", *require_user_grants)
+            .with("sources", canonical(sources))
+            .with("time_zone", time_zone.as_str());
+        Json::Object(content).canonical()
     }
+}
+
+impl PolicySource {
+    /// The name of these texts alone, whatever their order.
+    #[must_use]
+    pub fn digest(sources: &[Self]) -> Digest {
+        Digest::of(Json::Array(canonical(sources)).canonical().as_bytes())
+    }
+}
+
+fn canonical(sources: &[PolicySource]) -> Vec<Json> {
+    let mut sources: Vec<&PolicySource> = sources.iter().collect();
+    sources.sort_by(|left, right| (&left.name, &left.text).cmp(&(&right.name, &right.text)));
+    let object = |source: &PolicySource| {
+        Object::new().with("name", source.name.as_str()).with("text", source.text.as_str())
+    };
+    sources.into_iter().map(|source| object(source).into()).collect()
 }
 
 impl ConnectorModel {

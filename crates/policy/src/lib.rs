@@ -3,6 +3,7 @@
 
 mod approve;
 mod binding;
+mod compare;
 mod config;
 mod control;
 mod decide;
@@ -16,6 +17,7 @@ mod input;
 mod lint;
 mod listing;
 mod load;
+mod manifest;
 mod mentions;
 mod model;
 mod moment;
@@ -28,10 +30,13 @@ mod shape;
 mod snapshot;
 
 pub use binding::{BindError, Binding};
+pub use compare::Comparison;
 pub use config::{
     AttributeType, ConnectorModel, FactType, PolicyConfig, PolicySource, Resolver, ResourceBinding,
     UnknownType,
 };
 pub use control::{ControlAction, ControlGroup, ControlPolicy, Role, Thing, ThingKind, UnknownRole};
 pub use finding::{Finding, LoadErrors};
+pub use listing::Prospect;
+pub use manifest::{Manifest, ManifestError, UnboundManifest};
 pub use snapshot::Snapshot;

@@ -9,11 +9,12 @@ use cedar_policy_core::ast::Expr;
 use jiff::SignedDuration;
 use placet_domain::{Gate, GroupName, Obligation, PolicyId, Timestamp, limits};
 
+use crate::compare::Fingerprint;
 use crate::mentions::{children, reads_only_the_caller};
 use crate::refute::Opening;
 use crate::rule::{Class, Head, Rule};
 
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 13] = [
     "approvers",
     "expires",
     "fields",
@@ -21,6 +22,7 @@ const KNOWN: [&str; 12] = [
     "id",
     "key",
     "limit",
+    "mode",
     "owner",
     "reason",
     "remedy",
@@ -28,7 +30,7 @@ const KNOWN: [&str; 12] = [
     "unless",
 ];
 const ALL_KNOWN: &str = "use `id`, `reason`, `remedy`, `unless`, `approvers`, `timeout`, `fields`, `limit`, `key`, \
-                         `owner`, `granted_by` or `expires`";
+                         `mode`, `owner`, `granted_by` or `expires`";
 
 /// Deepest condition, in levels of its syntax tree. Cedar's validator passes what is too deep for its stack without
 /// a word, so that has to be refused before.
@@ -52,6 +54,7 @@ pub(crate) fn read(policy: &Policy) -> Result<(Rule, ActionConstraint), Vec<Comp
     }
     let id = noted(read_id(policy), &mut complaints);
     let class = id.as_ref().and_then(|id| noted(read_class(policy, id), &mut complaints));
+    let shadow = noted(read_mode(policy), &mut complaints).unwrap_or_default();
     match (id, class) {
         (Some(id), Some(class)) if complaints.is_empty() => {
             let condition = unplaced(policy);
@@ -63,6 +66,8 @@ pub(crate) fn read(policy: &Policy) -> Result<(Rule, ActionConstraint), Vec<Comp
                 of_caller: condition.as_ref().is_none_or(|condition| reads_only_the_caller(condition)),
                 opening: Opening::of(condition.as_ref()),
                 condition,
+                shadow,
+                fingerprint: Fingerprint::of(policy),
                 reason: policy.annotation("reason").map(str::to_owned),
                 remedy: policy.annotation("remedy").map(str::to_owned),
             };
@@ -103,6 +108,18 @@ fn read_id(policy: &Policy) -> Result<PolicyId, Complaint> {
     let help = || "write `@id(\"…\")` before the policy: receipts and refusals name it".to_owned();
     let id = policy.annotation("id").ok_or_else(|| ("the policy has no `@id`".to_owned(), help()))?;
     id.parse().map_err(|error: placet_domain::ParseNameError| (error.to_string(), help()))
+}
+
+/// Whether the policy is only tried.
+fn read_mode(policy: &Policy) -> Result<bool, Complaint> {
+    match policy.annotation("mode") {
+        None => Ok(false),
+        Some("shadow") => Ok(true),
+        Some(other) => Err((
+            format!("unknown mode `{other}` in `@mode`"),
+            "write `@mode(\"shadow\")` to have it evaluated without effect, or take it away".to_owned(),
+        )),
+    }
 }
 
 fn read_class(policy: &Policy, id: &PolicyId) -> Result<Class, Complaint> {

@@ -10,6 +10,29 @@ use crate::prepare::check_caller;
 use crate::rule::{Class, Head, Rule};
 use crate::{Snapshot, entities};
 
+/// What the calls of a tool can come to, whatever their arguments are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Prospect {
+    /// None is allowed.
+    Denied,
+    /// None is allowed without a person.
+    Asked,
+    /// Some may be allowed at once.
+    Open,
+}
+
+impl Prospect {
+    /// The word receipts use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Asked => "asked",
+            Self::Open => "open",
+        }
+    }
+}
+
 impl Snapshot {
     /// Whether `tools/list` shows the tool to this caller at this moment.
     #[must_use]
@@ -22,13 +45,27 @@ impl Snapshot {
         tool: &ToolName,
         now: Timestamp,
     ) -> bool {
+        self.prospect(agent, instance, user, connector, tool, now) > Prospect::Denied
+    }
+
+    /// What this caller's calls of the tool can come to at this moment.
+    #[must_use]
+    pub fn prospect(
+        &self,
+        agent: &Agent,
+        instance: &Instance,
+        user: Option<&Person>,
+        connector: &ConnectorName,
+        tool: &ToolName,
+        now: Timestamp,
+    ) -> Prospect {
         let operation = Operation::Tool(tool.clone());
-        let Some(action) = self.model.action(connector, &operation) else { return false };
+        let Some(action) = self.model.action(connector, &operation) else { return Prospect::Denied };
         if check_caller(agent, instance, user).is_err() {
-            return false;
+            return Prospect::Denied;
         }
         // What cannot be told of the caller cannot be told of any call either.
-        let Ok(members) = self.caller_context(action, instance, user, now) else { return false };
+        let Ok(members) = self.caller_context(action, instance, user, now) else { return Prospect::Denied };
         let context = std::sync::Arc::new(members.into_iter().collect());
         let types = &self.model.types;
         let mut callers = vec![(
@@ -44,22 +81,28 @@ impl Snapshot {
             ));
         }
         let all = callers.iter().map(|(entity, ..)| entity).chain([&action.entity, &action.tool]).cloned();
-        let Ok(store) = evaluate::entities(all) else { return false };
-        callers.iter().all(|(entity, candidates, needs_grant)| {
+        let Ok(store) = evaluate::entities(all) else { return Prospect::Denied };
+        let prospects = callers.iter().map(|(entity, candidates, needs_grant)| {
             let trial = Trial::new(entity.uid(), action.entity.uid(), action.tool.uid(), &context, &store);
             let rules = || candidates.iter().filter_map(|place| self.rule(*place));
             let granted =
                 rules().any(|rule| matches!(rule.class, Class::Grant { .. }) && rule.is_in_force(now));
-            (granted || !needs_grant) && !rules().any(|rule| forbids_every_call(rule, &trial))
-        })
+            let always = |rule: &Rule| forbids_every_call(rule, &trial);
+            match () {
+                () if *needs_grant && !granted => Prospect::Denied,
+                () if rules().any(|rule| rule.class == Class::Veto && always(rule)) => Prospect::Denied,
+                () if rules().any(|rule| matches!(rule.class, Class::Gate(_)) && always(rule)) => {
+                    Prospect::Asked
+                }
+                () => Prospect::Open,
+            }
+        });
+        prospects.min().unwrap_or(Prospect::Denied)
     }
 }
 
-/// A veto on any resource whose condition reads the caller alone. One that errs denies each call as well, but
+/// A forbid on any resource whose condition reads the caller alone. One that errs denies each call as well, but
 /// the call tells why, so the tool is shown.
 fn forbids_every_call(rule: &Rule, trial: &Trial<'_>) -> bool {
-    rule.class == Class::Veto
-        && matches!(rule.resource, Head::Any)
-        && rule.of_caller
-        && trial.holds(rule) == Ok(true)
+    matches!(rule.resource, Head::Any) && rule.of_caller && trial.holds(rule) == Ok(true)
 }

@@ -6,6 +6,7 @@ use cedar_policy::{
     ActionConstraint, Policy, PolicyId, PolicySet, Schema, ValidationMode, ValidationWarning, Validator,
 };
 use miette::Diagnostic;
+use placet_domain::PolicyRevision;
 
 use crate::index::{Index, Place, Reach};
 use crate::mentions::Mentions;
@@ -69,11 +70,36 @@ fn read_set(
     }
     read.iter().filter_map(|one| one.rule.condition.as_deref()).for_each(|condition| mentions.add(condition));
     model.mark_read(&|name| mentions.reads(name));
+    let revision = config.revision(sources);
+    let rehearsal = read
+        .iter()
+        .any(|one| one.rule.shadow)
+        .then(|| rehearsal(&read, &mentions, config, revision))
+        .map(Box::new);
     let mut snapshot = bare(model, mentions, text, config);
-    snapshot.revision = config.revision(sources);
+    snapshot.revision = revision;
     snapshot.warnings = loader.warnings;
-    put_rules(&mut snapshot, read);
+    snapshot.rehearsal = rehearsal;
+    put_rules(
+        &mut snapshot,
+        read.into_iter().filter(|one| !one.rule.shadow).map(|one| (one.rule, one.actions)),
+    );
     Ok(snapshot)
+}
+
+/// The set as if its shadow policies counted.
+fn rehearsal(
+    read: &[Read],
+    mentions: &Mentions,
+    config: &PolicyConfig,
+    revision: PolicyRevision,
+) -> Snapshot {
+    let mut model = Model::new(config, &mut Vec::new());
+    model.mark_read(&|name| mentions.reads(name));
+    let mut snapshot = bare(model, mentions.clone(), String::new(), config);
+    snapshot.revision = revision;
+    put_rules(&mut snapshot, read.iter().map(|one| (one.rule.clone(), one.actions.clone())));
+    snapshot
 }
 
 pub(crate) fn empty(config: &PolicyConfig) -> Snapshot {
@@ -97,6 +123,7 @@ fn bare(model: Model, mentions: Mentions, schema: String, config: &PolicyConfig)
         revision: config.revision(&[]),
         schema,
         warnings: Vec::new(),
+        rehearsal: None,
     }
 }
 
@@ -301,21 +328,21 @@ fn offset(policy: &Policy) -> usize {
     inner.loc().map_or(0, |loc| loc.start())
 }
 
-fn put_rules(snapshot: &mut Snapshot, read: Vec<Read>) {
+fn put_rules(snapshot: &mut Snapshot, rules: impl Iterator<Item = (Rule, ActionConstraint)>) {
     let mut numbers: HashMap<String, Vec<usize>> = HashMap::new();
     for action in snapshot.model.actions() {
         for name in action.groups.iter().chain([&action.name]) {
             numbers.entry(name.clone()).or_default().push(action.number);
         }
     }
-    for one in read {
+    for (rule, actions) in rules {
         let place = Place::try_from(snapshot.rules.len()).unwrap_or(Place::MAX);
-        let (reach, approves) = reach(&one.actions, &numbers);
-        snapshot.index.add(&snapshot.model.types, place, &one.rule, &reach);
+        let (reach, approves) = reach(&actions, &numbers);
+        snapshot.index.add(&snapshot.model.types, place, &rule, &reach);
         if approves {
             snapshot.approving.push(place);
         }
-        snapshot.rules.push(one.rule);
+        snapshot.rules.push(rule);
     }
 }
 

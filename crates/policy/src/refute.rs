@@ -10,17 +10,17 @@ use smol_str::SmolStr;
 use crate::evaluate::Members;
 
 /// The leading conjuncts that can be read by looking into the context.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Opening(Vec<Test>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Test {
     /// Members below `context`.
     path: Vec<SmolStr>,
     wants: Wants,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Wants {
     Equal(Literal),
     Member(SmolStr),

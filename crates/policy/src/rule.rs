@@ -8,10 +8,11 @@ use cedar_policy_core::ast::{
 };
 use placet_domain::{Gate, Obligation, PolicyId, Reason, Timestamp};
 
+use crate::compare::Fingerprint;
 use crate::refute::Opening;
 
 /// A loaded policy.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Rule {
     pub(crate) id: PolicyId,
     pub(crate) class: Class,
@@ -23,6 +24,9 @@ pub(crate) struct Rule {
     pub(crate) opening: Opening,
     /// The condition reads neither the resource nor the arguments.
     pub(crate) of_caller: bool,
+    /// It is evaluated and never counts (`@mode("shadow")`).
+    pub(crate) shadow: bool,
+    pub(crate) fingerprint: Fingerprint,
     pub(crate) reason: Option<String>,
     pub(crate) remedy: Option<String>,
 }

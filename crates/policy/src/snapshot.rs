@@ -23,6 +23,8 @@ pub struct Snapshot {
     pub(crate) revision: PolicyRevision,
     pub(crate) schema: String,
     pub(crate) warnings: Vec<Finding>,
+    /// The same set as if its shadow policies counted, if it has any.
+    pub(crate) rehearsal: Option<Box<Snapshot>>,
 }
 
 impl Snapshot {
@@ -57,6 +59,12 @@ impl Snapshot {
     #[must_use]
     pub fn warnings(&self) -> &[Finding] {
         &self.warnings
+    }
+
+    /// The same set as if its `@mode("shadow")` policies counted; `None` if it has none. It decides about nothing.
+    #[must_use]
+    pub fn rehearsal(&self) -> Option<&Self> {
+        self.rehearsal.as_deref()
     }
 
     /// How many policies are in force.

@@ -13,12 +13,13 @@ mod mandates;
 mod marks;
 mod pins;
 mod registry;
+mod revisions;
 mod row;
 
 use std::{path::Path, sync::Arc};
 
 use placet_engine::ports::{
-    Accounts, Approvals, Credentials, Directory, Halts, Mandates, Pins, Registry, StoreError,
+    Accounts, Approvals, Credentials, Directory, Halts, Mandates, Pins, Registry, Revisions, StoreError,
 };
 
 use accounts::SqliteAccounts;
@@ -31,6 +32,7 @@ use halts::SqliteHalts;
 use mandates::SqliteMandates;
 use pins::SqlitePins;
 use registry::SqliteRegistry;
+use revisions::SqliteRevisions;
 
 /// An open SQLite store. Cheap to clone; clones share memory and connections.
 ///
@@ -46,6 +48,7 @@ pub struct SqliteStore {
     pins: Arc<SqlitePins>,
     approvals: Arc<SqliteApprovals>,
     accounts: Arc<SqliteAccounts>,
+    revisions: Arc<SqliteRevisions>,
 }
 
 impl SqliteStore {
@@ -64,6 +67,7 @@ impl SqliteStore {
             pins: Arc::new(SqlitePins::new(database.clone())),
             approvals: Arc::new(SqliteApprovals::new(database.clone())),
             accounts: Arc::new(SqliteAccounts::new(database.clone())),
+            revisions: Arc::new(SqliteRevisions::new(database.clone())),
             database,
         })
     }
@@ -114,6 +118,12 @@ impl SqliteStore {
     #[must_use]
     pub fn accounts(&self) -> Arc<dyn Accounts> {
         self.accounts.clone()
+    }
+
+    /// Policy sets by digest, and what became of them.
+    #[must_use]
+    pub fn revisions(&self) -> Arc<dyn Revisions> {
+        self.revisions.clone()
     }
 
     /// The value of a named mark, for example up to which leaf the ledger is settled.

@@ -20,6 +20,8 @@ mod pins;
 mod races;
 #[path = "conformance/registry.rs"]
 mod registry;
+#[path = "conformance/revisions.rs"]
+mod revisions;
 #[path = "conformance/storage.rs"]
 mod storage;
 
@@ -74,6 +76,12 @@ macro_rules! conforms {
                 a_restart_keeps_pins,
                 pinning_replaces_the_tools_of_one_connector_only,
                 pins_read_back_as_they_were_written;
+            revisions:
+                a_candidate_replaces_the_one_of_its_kind,
+                a_document_is_found_by_its_digest_and_stays,
+                a_restart_keeps_documents_history_and_candidates,
+                activations_are_numbered_and_listed_newest_first,
+                only_the_newest_activation_is_taken_back;
             approvals:
                 an_agent_may_have_so_many_open_questions_and_no_more,
                 an_answered_question_is_not_answered_again,
@@ -112,7 +120,7 @@ mod memory {
     use async_trait::async_trait;
     use placet_testkit::{
         MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryHalts, MemoryMandates,
-        MemoryPins, MemoryRegistry,
+        MemoryPins, MemoryRegistry, MemoryRevisions,
     };
 
     use crate::storage::{Backend, Storage};
@@ -130,6 +138,7 @@ mod memory {
         pins: Arc<MemoryPins>,
         approvals: Arc<MemoryApprovals>,
         accounts: Arc<MemoryAccounts>,
+        revisions: Arc<MemoryRevisions>,
     }
 
     #[async_trait]
@@ -144,6 +153,7 @@ mod memory {
                 pins: self.pins.clone(),
                 approvals: self.approvals.clone(),
                 accounts: self.accounts.clone(),
+                revisions: self.revisions.clone(),
             }
         }
     }
@@ -180,6 +190,7 @@ mod sqlite {
                 pins: store.pins(),
                 approvals: store.approvals(),
                 accounts: store.accounts(),
+                revisions: store.revisions(),
             }
         }
     }

@@ -26,7 +26,7 @@ pub use entropy::SeededEntropy;
 pub use failpoint::{Failpoints, Failure, PortOperation};
 pub use memory::{
     MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryHalts, MemoryLedger,
-    MemoryMandates, MemoryPins, MemoryRegistry,
+    MemoryMandates, MemoryPins, MemoryRegistry, MemoryRevisions,
 };
 pub use people::{FakeNotifier, FakePeople};
 pub use providers::FakeProviders;

@@ -9,6 +9,7 @@ mod ledger;
 mod mandates;
 mod pins;
 mod registry;
+mod revisions;
 
 pub use accounts::MemoryAccounts;
 pub use approvals::MemoryApprovals;
@@ -19,3 +20,4 @@ pub use ledger::MemoryLedger;
 pub use mandates::MemoryMandates;
 pub use pins::MemoryPins;
 pub use registry::MemoryRegistry;
+pub use revisions::MemoryRevisions;

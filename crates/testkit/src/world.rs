@@ -6,8 +6,8 @@ use placet_domain::{
     AgentName, Approval, ApprovalId, Json, Mandate, Object, Tier, Timestamp, ToolDefinition, limits,
 };
 use placet_engine::{
-    AnswerError, AnswerRequest, Application, DecisionRules, DpopRule, Engine, EngineConfig, Ports,
-    RegistryRules, TrustedIssuer,
+    AnswerError, AnswerRequest, Application, DecisionRules, DpopRule, Engine, EngineConfig, PolicyRules,
+    Ports, RegistryRules, TrustedIssuer,
 };
 use placet_identity::{Deployment, KeySet, TokenKey};
 use placet_policy::{AttributeType, ConnectorModel, FactType, PolicyConfig, PolicySource, ResourceBinding};
@@ -15,7 +15,7 @@ use placet_policy::{AttributeType, ConnectorModel, FactType, PolicyConfig, Polic
 use crate::{
     Failpoints, FakeClock, FakeConnectors, FakeNotifier, FakePeople, FakeProviders, MemoryAccounts,
     MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryHalts, MemoryLedger, MemoryMandates,
-    MemoryPins, MemoryRegistry, Run, SeededEntropy, Sent, actor::OWNER,
+    MemoryPins, MemoryRegistry, MemoryRevisions, Run, SeededEntropy, Sent, actor::OWNER,
 };
 
 /// An engine and everything around it.
@@ -42,6 +42,7 @@ pub struct World {
     policy: PolicyConfig,
     policies: Vec<PolicySource>,
     registry: RegistryRules,
+    policy_rules: PolicyRules,
     trust: Trust,
 }
 
@@ -62,6 +63,7 @@ pub struct WorldBuilder {
     policy: PolicyConfig,
     policies: Vec<PolicySource>,
     registry: RegistryRules,
+    policy_rules: PolicyRules,
     trust: Trust,
 }
 
@@ -80,6 +82,7 @@ impl World {
             policy: PolicyConfig::default(),
             policies: Vec::new(),
             registry: RegistryRules::without_approvers(),
+            policy_rules: PolicyRules::default(),
             trust: Trust::default(),
         }
     }
@@ -143,7 +146,18 @@ impl World {
     /// # Panics
     /// If it does not start.
     pub async fn restart(&mut self) {
-        self.engine = start(&self.ports, &self.policy, &self.policies, &self.registry, &self.trust).await;
+        let config = engine_config(&self.policy, &self.registry, &self.policy_rules, &self.trust);
+        self.engine = start(&self.ports, config, &self.policies).await;
+    }
+
+    /// [`World::restart`] with other policy files.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn restart_with(&mut self, policies: &str) {
+        let text = policies.to_owned();
+        self.policies = vec![PolicySource { name: "policies-0.cedar".to_owned(), text }];
+        self.restart().await;
     }
 }
 
@@ -191,6 +205,13 @@ impl WorldBuilder {
     #[must_use]
     pub fn registry(mut self, rules: RegistryRules) -> Self {
         self.registry = rules;
+        self
+    }
+
+    /// Asks a second person about changes of policies.
+    #[must_use]
+    pub fn policy_rules(mut self, rules: PolicyRules) -> Self {
+        self.policy_rules = rules;
         self
     }
 
@@ -267,7 +288,7 @@ impl WorldBuilder {
     /// # Panics
     /// If a policy does not load; the message is the finding.
     pub async fn open(self) -> World {
-        let Self { people, connectors, failpoints, policy, policies, registry, trust } = self;
+        let Self { people, connectors, failpoints, policy, policies, registry, policy_rules, trust } = self;
         let (people, connectors, notifier) =
             (Arc::new(people), Arc::new(connectors), Arc::<FakeNotifier>::default());
         let clock = Arc::new(FakeClock::at(EVENING));
@@ -286,11 +307,13 @@ impl WorldBuilder {
             halts: Arc::new(MemoryHalts::new(failpoints.clone())),
             pins: Arc::new(MemoryPins::new(failpoints.clone())),
             approvals: Arc::new(MemoryApprovals::new(failpoints.clone())),
+            revisions: Arc::<MemoryRevisions>::default(),
             ledger: ledger.clone(),
             connectors: connectors.clone(),
             notifier: notifier.clone(),
         };
-        let engine = start(&ports, &policy, &policies, &registry, &trust).await;
+        let config = engine_config(&policy, &registry, &policy_rules, &trust);
+        let engine = start(&ports, config, &policies).await;
         World {
             engine,
             ports,
@@ -304,6 +327,7 @@ impl WorldBuilder {
             policy,
             policies,
             registry,
+            policy_rules,
             trust,
         }
     }
@@ -319,14 +343,13 @@ impl WorldBuilder {
     }
 }
 
-async fn start(
-    ports: &Ports,
+fn engine_config(
     policy: &PolicyConfig,
-    policies: &[PolicySource],
     registry: &RegistryRules,
+    policy_rules: &PolicyRules,
     trust: &Trust,
-) -> Arc<Engine> {
-    let config = EngineConfig {
+) -> EngineConfig {
+    EngineConfig {
         deployment: Deployment {
             issuer: "https://placet.example".to_owned(),
             audience: "https://placet.example/mcp".to_owned(),
@@ -339,15 +362,22 @@ async fn start(
         approval_use: limits::APPROVAL_USE,
         registry: registry.clone(),
         decisions: trust.decisions.clone(),
-    };
+        policy_rules: policy_rules.clone(),
+    }
+}
+
+async fn start(ports: &Ports, config: EngineConfig, policies: &[PolicySource]) -> Arc<Engine> {
+    let connectors: Vec<_> =
+        config.policy.connectors.iter().map(|connector| connector.name.clone()).collect();
     let engine = Arc::new(Engine::new(config, ports.clone()));
     engine.load_pins().await.expect("pins are read");
-    for connector in policy.connectors.iter().filter(|connector| !engine.is_application(&connector.name)) {
-        engine.refresh(&connector.name).await.expect("tools are seen");
+    for connector in connectors.iter().filter(|connector| !engine.is_application(connector)) {
+        engine.refresh(connector).await.expect("tools are seen");
     }
     engine.settle_open_calls(0).await.expect("open calls are settled");
     if !policies.is_empty()
-        && let Err(error) = engine.reload(policies.to_vec(), None).await
+        && let Err(error) = engine.restore_policies(Some(policies.to_vec())).await
+        && !matches!(error, placet_engine::ReloadError::Waits { .. })
     {
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         panic!("the policies do not load: {cause}");

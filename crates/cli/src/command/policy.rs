@@ -1,5 +1,9 @@
 //! `placet policy`: what is in force, and putting changed files in force.
 
+mod promote;
+mod revision;
+mod tree;
+
 use clap::Subcommand;
 use placet_domain::{Json, Object};
 
@@ -19,13 +23,34 @@ pub(crate) enum Verb {
     Reload,
     /// Print the Cedar schema that the pinned tools make
     Schema,
+    /// Put a set of policies in force, or before some agents, or on trial
+    #[command(
+        after_help = "Without `--from`, `--git` or `--revision` the policy files of placet.toml are taken."
+    )]
+    Promote(promote::Promote),
+    /// Agree to a set that waits for a second person
+    Approve(promote::Approve),
+    /// Put the set before the one in force back in force
+    Rollback,
+    /// End the trial of a set, or its wait for a second person
+    Withdraw(promote::Withdraw),
+    /// List what was in force, and what waits or is tried
+    History,
+    /// Show the policies of a revision, or write them to a folder
+    Show(revision::Show),
 }
 
 pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
     let client = context.client();
-    let answer = match verb {
+    let answer = match &verb {
         Verb::Status | Verb::Schema => client.get("/v1/policies").await?,
         Verb::Reload => client.post("/v1/policies/reload", Object::new()).await?,
+        Verb::Promote(wish) => return promote::run(wish, context).await,
+        Verb::Approve(approve) => return promote::approve(approve, context).await,
+        Verb::Rollback => return promote::rollback(context).await,
+        Verb::Withdraw(withdraw) => return promote::withdraw(withdraw, context).await,
+        Verb::History => return revision::history(context).await,
+        Verb::Show(wanted) => return revision::show(wanted, context).await,
     };
     match verb {
         _ if context.screen.is_json() => context.screen.json(&answer),
@@ -33,7 +58,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> 
         Verb::Schema => {
             out(answer.member("cedar_schema").and_then(Json::as_str).unwrap_or_default().trim_end())
         }
-        Verb::Status | Verb::Reload => show(&answer, context),
+        _ => show(&answer, context),
     }
     Ok(Exit::Ok)
 }

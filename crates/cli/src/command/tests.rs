@@ -122,6 +122,24 @@ fn what_the_documentation_shows_parses() {
 }
 
 #[test]
+fn what_the_documentation_of_policies_shows_parses() {
+    for line in [
+        "placet policy promote",
+        "placet policy promote --from candidate --shadow",
+        "placet policy promote --git main --canary crm-writer,crm-reader",
+        &format!("placet policy promote --revision sha256:{}", "0".repeat(64)),
+        &format!("placet policy approve sha256:{}", "0".repeat(64)),
+        "placet policy rollback",
+        "placet policy withdraw shadow",
+        "placet policy history --json",
+        &format!("placet policy show sha256:{} --out before", "0".repeat(64)),
+    ] {
+        let parsed = Placet::try_parse_from(line.split(' '));
+        assert!(parsed.is_ok(), "{line}: {parsed:?}");
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_with_a_sentence() {
     for (line, told) in [
         ("placet agent register a --owner o --purpose p --tier 4", "not a tier"),
@@ -136,6 +154,9 @@ fn what_makes_no_sense_is_refused_with_a_sentence() {
         ("placet explain PL-9", "`placet explain` lists them"),
         ("placet instance start a --ttl 1d", "write a time"),
         ("placet receipt show apr_1", "rcp_"),
+        ("placet policy promote --from a --git b", "cannot be used with"),
+        ("placet policy promote --canary a --shadow", "cannot be used with"),
+        ("placet policy withdraw everything", "`canary`, `proposed` or `shadow`"),
         ("placet approvals list", "similar subcommand"),
     ] {
         let error = Placet::try_parse_from(line.split(' ')).unwrap_err();

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
 use placet_domain::limits;
-use placet_engine::DpopRule;
+use placet_engine::{DpopRule, PolicyRules, SecondPerson};
 use placet_policy::PolicyConfig;
 use serde::Deserialize;
 
@@ -78,6 +78,9 @@ struct Policy {
     time_zone: Option<String>,
     #[serde(default)]
     require_user_grants: bool,
+    follow_files: Option<bool>,
+    second_person: Option<String>,
+    second_person_group: Option<String>,
     #[serde(default)]
     facts: BTreeMap<String, String>,
 }
@@ -119,6 +122,7 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
                        in front and set `behind_proxy = true`";
         return Err(wrong("gateway.listen", message));
     }
+    let policy_rules = policy_rules(&file.policy)?;
     let mut policy =
         PolicyConfig { require_user_grants: file.policy.require_user_grants, ..PolicyConfig::default() };
     if let Some(zone) = file.policy.time_zone {
@@ -148,7 +152,9 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         origins: file.gateway.origins,
         body_bytes: file.limits.body_bytes.unwrap_or(limits::BODY_BYTES),
         drain: duration("gateway.drain", file.gateway.drain.as_deref(), DRAIN)?,
+        folder: folder.clone(),
         policy_files: files.iter().map(|file| folder.join(file)).collect(),
+        policy_rules,
         policy,
         connectors,
         approval_use: duration("approvals.usable", file.approvals.usable.as_deref(), APPROVAL_USE)?,
@@ -167,6 +173,21 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         registry: registry::resolve(file.registry, file.tiers)?,
         decisions,
     })
+}
+
+fn policy_rules(policy: &Policy) -> Result<PolicyRules, Wrong> {
+    let rules = PolicyRules::default();
+    let group = match &policy.second_person_group {
+        Some(group) => group.parse().map_err(|error| wrong("policy.second_person_group", error))?,
+        None => rules.group,
+    };
+    let second_person = match policy.second_person.as_deref() {
+        Some("always") => SecondPerson::Always,
+        None | Some("never") => SecondPerson::Never,
+        Some("widening") => SecondPerson::Widening,
+        Some(_) => return Err(wrong("policy.second_person", "write `always`, `never` or `widening`")),
+    };
+    Ok(PolicyRules { second_person, group, follow_files: policy.follow_files.unwrap_or(true) })
 }
 
 pub(super) fn duration(key: &str, text: Option<&str>, default: Duration) -> Result<Duration, Wrong> {

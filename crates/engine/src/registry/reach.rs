@@ -94,17 +94,8 @@ impl Engine {
     /// The tools that some call of an agent could be allowed for today, as `connector.tool`.
     #[must_use]
     pub fn permitted(&self, agent: &Agent, now: Timestamp) -> Vec<String> {
-        let policies = self.policies.load();
-        let run = placet_domain::Instance {
-            id: placet_domain::InstanceId::new(now, [0; 10]),
-            agent: agent.name.clone(),
-            mandate: placet_domain::Mandate::default(),
-            started_by: agent.owner.clone(),
-            started: now,
-            expires: now,
-            revoked: None,
-            parent: None,
-        };
+        let policies = self.rules_for(&agent.name);
+        let run = run_without_mandate(agent, now);
         let may = |connector: &ConnectorName, tool: &ToolName| {
             matches!(self.catalogue.look_up(connector, tool), Lookup::Accepted(_))
                 && self.within_charter(agent, connector, &Operation::Tool(tool.clone())).is_ok()
@@ -115,6 +106,20 @@ impl Engine {
             .filter(|status| may(&status.connector, &status.tool))
             .map(|status| format!("{}.{}", status.connector, status.tool))
             .collect()
+    }
+}
+
+/// A run as listings imagine it: no task, and nobody acted for.
+pub(crate) fn run_without_mandate(agent: &Agent, now: Timestamp) -> placet_domain::Instance {
+    placet_domain::Instance {
+        id: placet_domain::InstanceId::new(now, [0; 10]),
+        agent: agent.name.clone(),
+        mandate: placet_domain::Mandate::default(),
+        started_by: agent.owner.clone(),
+        started: now,
+        expires: now,
+        revoked: None,
+        parent: None,
     }
 }
 

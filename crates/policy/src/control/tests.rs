@@ -4,13 +4,14 @@ use placet_domain::Tier;
 
 use super::*;
 
-const ACTIONS: [ControlAction; 8] = [
+const ACTIONS: [ControlAction; 9] = [
     action("agents.certify", ControlGroup::Steward, &[ThingKind::Agent]),
     action("agents.register", ControlGroup::Propose, &[ThingKind::Agent]),
     action("approvals.answer", ControlGroup::Answer, &[ThingKind::Approval]),
     action("halts.stop", ControlGroup::Stop, &[ThingKind::Agent, ThingKind::Deployment]),
     action("halts.resume", ControlGroup::Resume, &[ThingKind::Agent, ThingKind::Deployment]),
     action("instances.start", ControlGroup::Run, &[ThingKind::Agent]),
+    action("policies.approve", ControlGroup::Answer, &[ThingKind::Deployment]),
     action("policies.reload", ControlGroup::Administer, &[ThingKind::Deployment]),
     action("status.show", ControlGroup::Read, &[ThingKind::Deployment]),
 ];

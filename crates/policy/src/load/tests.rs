@@ -64,7 +64,8 @@ fn what_cedar_would_ignore_is_refused_with_its_place() {
             "another policy has this `@id`: a.cedar:1",
         ),
         (format!("@id(\"a\") @unles(\"approval\") forbid {scope};"), "unknown annotation `@unles`"),
-        (format!("@id(\"a\") @mode(\"shadow\") forbid {scope};"), "unknown annotation `@mode`"),
+        (format!("@id(\"a\") @mood(\"shadow\") forbid {scope};"), "unknown annotation `@mood`"),
+        (format!("@id(\"a\") @mode(\"off\") forbid {scope};"), "unknown mode `off`"),
         (format!("@id(\"a\") @unless(\"aproval\") forbid {scope};"), "unknown kind `aproval`"),
         (
             format!("@id(\"a\") @unless(\"approval\") @approvers(\"x\") permit {scope};"),

@@ -7,7 +7,9 @@ use placet_domain::{
     Agent, AgentStatus, Answer, Approval, ApprovalId, ApprovalState, CallDigest, Charter, Digest, Gate,
     Instance, InstanceId, Json, Life, Mandate, Object, PolicyRevision, Requester, Stage, Tier, Timestamp,
 };
-use placet_engine::ports::{Accounts, Approvals, Credentials, Directory, Halts, Mandates, Pins, Registry};
+use placet_engine::ports::{
+    Accounts, Approvals, Credentials, Directory, Halts, Mandates, Pins, Registry, Revisions,
+};
 
 /// An implementation of the storage ports. Opening again after dropping what was opened is a restart: what was durable
 /// is there.
@@ -25,6 +27,7 @@ pub(crate) struct Storage {
     pub(crate) pins: Arc<dyn Pins>,
     pub(crate) approvals: Arc<dyn Approvals>,
     pub(crate) accounts: Arc<dyn Accounts>,
+    pub(crate) revisions: Arc<dyn Revisions>,
 }
 
 /// Minutes after the morning all tests happen in.
