@@ -35,6 +35,8 @@ pub(crate) struct Book {
     pub(crate) outcomes: HashMap<String, Vec<String>>,
     /// How many allowing decisions there are for a rationale.
     pub(crate) rationales: HashMap<String, u64>,
+    /// What calls have put on counters and taken off again, in the ledger's order.
+    pub(crate) metered: Vec<Metered>,
     /// Where frames begin: first entry, segment, offset.
     pub(crate) frames: Vec<(u64, PathBuf, u64)>,
     /// The checkpoint of the last intact frame.
@@ -76,6 +78,27 @@ impl Judged {
     }
 }
 
+/// A charge of a counter, or a refund.
+#[derive(Debug)]
+pub(crate) struct Metered {
+    pub(crate) limit: String,
+    /// For whom it counts.
+    pub(crate) of: String,
+    /// Ten-thousandths.
+    amount: i64,
+    /// The moment of the decision that charged it, microseconds.
+    pub(crate) time: i64,
+    pub(crate) until: i64,
+    pub(crate) refund: bool,
+}
+
+impl Metered {
+    /// What it adds.
+    pub(crate) fn signed(&self) -> i64 {
+        if self.refund { -self.amount } else { self.amount }
+    }
+}
+
 /// A halt, a lift or a revocation.
 #[derive(Debug)]
 pub(crate) struct Ending {
@@ -97,6 +120,7 @@ impl Book {
             endings: Vec::new(),
             outcomes: HashMap::new(),
             rationales: HashMap::new(),
+            metered: Vec::new(),
             frames: Vec::new(),
             checkpoint: Vec::new(),
         }
@@ -142,6 +166,7 @@ impl Book {
         if text("kind") == "decision" {
             self.judged.extend(Judged::of(receipt));
         }
+        self.meter(receipt);
         match (text("kind").as_str(), text("verdict").as_str()) {
             ("decision", "allow") if receipt.get("code").is_none() => {
                 let client = receipt.get("client").and_then(|client| client.get("rationale"));
@@ -156,6 +181,26 @@ impl Book {
             }
             ("outcome", _) => self.outcomes.entry(text("call")).or_default().push(text("outcome")),
             _ => {}
+        }
+    }
+}
+
+impl Book {
+    fn meter(&mut self, receipt: &Value) {
+        for (list, time, refund) in [("charges", "time_us", false), ("refunds", "charged_us", true)] {
+            for charge in receipt.get(list).and_then(Value::as_array).into_iter().flatten() {
+                let text = |key: &str| charge.get(key).and_then(Value::as_str).unwrap_or_default();
+                let (whole, after) = text("amount").split_once('.').unwrap_or((text("amount"), "0"));
+                let amount = format!("{whole}{after:0<4}").parse().unwrap_or_default();
+                self.metered.push(Metered {
+                    limit: text("limit").to_owned(),
+                    of: text("of").to_owned(),
+                    amount,
+                    time: receipt.get(time).and_then(Value::as_i64).unwrap_or_default(),
+                    until: charge.get("until_us").and_then(Value::as_i64).unwrap_or_default(),
+                    refund,
+                });
+            }
         }
     }
 }

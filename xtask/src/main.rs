@@ -29,6 +29,7 @@ mod place;
 mod process;
 mod python;
 mod quickstart;
+mod quota;
 mod race;
 mod reload;
 mod revocation;
@@ -66,6 +67,7 @@ const CHECKS: &[Check] = &[
     ("tokens", "bad tokens at every door, exchanges that would grow, ids of others", |_| tokens::run()),
     ("quickstart", "from nothing to an agent's first call, by examples/quickstart.sh", |_| quickstart::run()),
     ("authzen", "the AuthZEN scenarios and a foreign client at the decision API", |_| authzen::run()),
+    ("quota", "limits under 64 callers, restarts and kill -9 [--rounds N] [--seed N]", quota::run),
     ("fuzz", "any bytes at the parsers and decoders [--seconds N]", fuzz::run),
     ("bench-gateway", "calls through the gateway against direct ones", bench::gateway),
     ("bench-decide", "payload to verdict, indexed against stock", bench::decide),

@@ -12,6 +12,7 @@ mod instance;
 mod keys;
 mod kill;
 mod ledger;
+mod limits;
 mod login;
 mod person;
 mod policy;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Receipt(Noun<receipt::Verb>),
     /// The ledger that holds the receipts
     Ledger(Noun<ledger::Verb>),
+    /// Limits: what is used of them, by whom, and when there is room again
+    Limits(Single<limits::Limits>),
     /// Keys that sign tokens
     Keys(Noun<keys::Verb>),
     /// Explain a code such as PL-1201, offline
@@ -135,6 +138,7 @@ pub(crate) async fn run(command: Command, program: clap::Command) -> Result<Exit
         Command::Keys(noun) => noun.run(keys::run).await,
         Command::Kill(noun) => noun.run(kill::run).await,
         Command::Ledger(noun) => noun.run(ledger::run).await,
+        Command::Limits(single) => single.run(limits::run).await,
         Command::Login(login) => login::login(login).await,
         Command::Logout(logout) => login::logout(logout).await,
         Command::Person(noun) => noun.run(person::run).await,

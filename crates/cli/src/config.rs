@@ -9,6 +9,7 @@ mod issuer;
 mod people;
 mod registry;
 mod transmitter;
+mod usage;
 
 use std::{
     net::SocketAddr,

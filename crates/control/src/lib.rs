@@ -14,6 +14,7 @@ mod fields;
 mod halts;
 mod instances;
 mod keys;
+mod limits;
 mod peer;
 mod people;
 mod plan;

@@ -14,7 +14,7 @@ use placet_policy::ControlGroup;
 use crate::{
     Control,
     access::{self, About},
-    agents, approvals, connectors, credentials, halts, instances, keys, peer, people, plan, policies,
+    agents, approvals, connectors, credentials, halts, instances, keys, limits, peer, people, plan, policies,
     problem::{Fault, Problem},
     scim, status, who,
 };
@@ -131,6 +131,7 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/v1/keys/rotate", "keys.rotate", ControlGroup::Administer, About::Whole, |verb| {
         on(verb, keys::rotate)
     }),
+    get("/v1/limits", "limits.list", About::Whole, |verb| on(verb, limits::list)),
     get("/v1/people", "people.list", About::Whole, |verb| on(verb, people::list)),
     post("/v1/people/{name}/forget", "people.forget", ControlGroup::Administer, About::Whole, |verb| {
         on(verb, people::forget)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Agent, Instance, Person, Pin, PolicyId, Resource, ResourceFacts, Timestamp, ToolCall};
+use crate::{Agent, Instance, Person, Pin, PolicyId, Resource, ResourceFacts, Timestamp, ToolCall, Usage};
 
 /// Everything a decision depends on, besides the policy set.
 #[derive(Debug, Clone)]
@@ -25,4 +25,6 @@ pub struct AccessRequest {
     pub facts: Option<ResourceFacts>,
     /// Gates that a valid approval of exactly this call lifts.
     pub lifted: Vec<PolicyId>,
+    /// What the counters of limits showed.
+    pub usage: Usage,
 }

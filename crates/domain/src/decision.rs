@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{Digest, GroupName, PolicyId};
+use crate::{Charge, Digest, Exceeded, GroupName, PolicyId};
 
 /// The outcome of judging one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Decision {
     pub reasons: Vec<Reason>,
     /// What has to be done with an allowed call.
     pub obligations: Vec<Obligation>,
+    /// What it puts on counters if it runs.
+    pub charges: Vec<Charge>,
     /// The policy set that was in force.
     pub revision: PolicyRevision,
     /// 0 to 100, as far as it is known.
@@ -49,6 +51,8 @@ pub enum DenyCause {
     Arguments(String),
     /// Something went wrong while judging; the text says what. Unknown is not permission.
     Error(String),
+    /// A limit has no room for it.
+    Limit(Box<Exceeded>),
     /// No grant covers the call.
     NoGrant,
     /// A veto forbids it; the reasons name which.

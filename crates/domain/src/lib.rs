@@ -15,6 +15,7 @@ mod halt;
 mod id;
 mod json;
 mod lifecycle;
+mod limit;
 pub mod limits;
 mod name;
 mod outcome;
@@ -44,14 +45,18 @@ pub use json::{Json, JsonError, JsonFault, Number, Object};
 pub use lifecycle::{
     ApproverAnswer, Cause, Event, Life, LifeFacts, NotPossible, Proposal, Reach, Stage, Terms, UnknownStage,
 };
+pub use limit::{
+    Amount, Charge, CounterKey, Exceeded, KeyPart, Level, Limit, Measure, Meter, ParseLimitError, Rate,
+    Usage, Window,
+};
 pub use name::{
     AgentName, ConnectorName, DataClass, EnvironmentName, GroupName, ParseNameError, PersonName, PolicyId,
-    TaskName, ToolName,
+    TaskName, ToolName, UsageName,
 };
 pub use outcome::Outcome;
 pub use person::Person;
 pub use receipt::{
-    ApprovalReceipt, ClientFacts, DecisionReceipt, EvaluationNote, OutcomeReceipt, ReceiptRef,
+    ApprovalReceipt, ClientFacts, DecisionReceipt, EvaluationNote, OutcomeReceipt, ReceiptRef, Refund,
     RegistryChange, RegistryReceipt,
 };
 pub use resource::{Resource, ResourceFacts};

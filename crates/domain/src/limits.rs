@@ -76,6 +76,15 @@ pub const DIRECTORY_KEY_LIFE: Duration = days(366);
 /// Largest body of a request to the token endpoints, bytes.
 pub const FORM_BYTES: usize = 64 * 1024;
 
+/// Longest sliding window of a limit.
+pub const WINDOW: Duration = days(366);
+/// Counters that are kept at the same time, over all limits. A call that needs one more is refused.
+pub const COUNTERS: usize = 1_000_000;
+/// Counters that one call may charge.
+pub const CHARGES_OF_A_CALL: usize = 64;
+/// Charges that one sliding counter keeps apart; beyond that, neighbours count as long as the later of them.
+pub const CHARGES_OF_A_COUNTER: usize = 1_024;
+
 const fn days(days: u64) -> Duration {
     Duration::from_secs(days * 24 * 60 * 60)
 }

@@ -100,6 +100,10 @@ name!(
     /// One operation of a connector (MCP `Tool.name`).
     ToolName, "name of a tool", is_printable, PRINTABLE
 );
+name!(
+    /// A counter that policies read as `context.usage.NAME`.
+    UsageName, "name of a usage", is_plain, PLAIN
+);
 
 #[cfg(test)]
 mod tests {

@@ -2,8 +2,9 @@
 //! The format is `spec/receipt.md`; bytes are RFC 8785 JSON with integers only.
 
 use crate::{
-    AccessRequest, AgentName, Approval, CallDigest, CallId, Commitment, ConnectorName, Decision, DenyCause,
-    Digest, InstanceId, Json, Object, Operation, Outcome, PersonName, ReceiptId, Timestamp, Verdict,
+    AccessRequest, AgentName, Approval, CallDigest, CallId, Charge, Commitment, ConnectorName, Decision,
+    DenyCause, Digest, InstanceId, Json, Object, Operation, Outcome, PersonName, ReceiptId, Timestamp,
+    Verdict,
 };
 
 /// Where a receipt stands in the ledger.
@@ -61,6 +62,8 @@ pub struct DecisionReceipt<'a> {
     pub approval: Option<&'a Approval>,
     /// Who asked, when the decision answers an enforcement point: nothing was sent anywhere.
     pub evaluation: Option<&'a EvaluationNote>,
+    /// What the call has put on counters.
+    pub charges: &'a [Charge],
 }
 
 /// What a decision receipt says of a question that an enforcement point asked.
@@ -115,6 +118,7 @@ impl DecisionReceipt<'_> {
         if let Some(evaluation) = self.evaluation {
             body.set("evaluation", evaluation.to_json());
         }
+        put_charges(&mut body, "charges", self.charges);
         put_client(&mut body, self.client);
         body
     }
@@ -139,19 +143,35 @@ pub struct OutcomeReceipt<'a> {
     pub elapsed_us: i64,
     /// Why the outcome is unknown or failed, if that is known.
     pub detail: Option<&'a str>,
+    /// What was taken off counters again, because the call did not run.
+    pub refund: Option<Refund<'a>>,
+}
+
+/// Charges that are taken back.
+#[derive(Debug, Clone, Copy)]
+pub struct Refund<'a> {
+    /// The moment of the decision that charged them.
+    pub charged: Timestamp,
+    /// The charges, as that decision's receipt has them.
+    pub charges: &'a [Charge],
 }
 
 impl OutcomeReceipt<'_> {
     /// The leaf.
     #[must_use]
     pub fn to_json(&self) -> Object {
-        header("outcome", self.id, self.now)
+        let mut body = header("outcome", self.id, self.now)
             .with("call", self.call.to_string())
             .with("elapsed_us", self.elapsed_us)
             .with("outcome", self.outcome.as_str())
             .with_some("decision", self.decision.map(|leaf| leaf.to_string()))
             .with_some("response", self.response.map(|response| response.to_string()))
-            .with_some("detail", self.detail.map(clip))
+            .with_some("detail", self.detail.map(clip));
+        if let Some(Refund { charged, charges }) = self.refund {
+            body.set("charged_us", charged.micros());
+            put_charges(&mut body, "refunds", charges);
+        }
+        body
     }
 }
 
@@ -375,6 +395,13 @@ fn put_request(body: &mut Object, request: &AccessRequest) {
         let text = Json::Object(facts.attributes.clone()).canonical();
         body.set("facts", Digest::of(text.as_bytes()).to_string());
     }
+    if !request.usage.values.is_empty() {
+        let values = request.usage.values.iter();
+        body.set(
+            "usage",
+            values.fold(Object::new(), |all, (name, used)| all.with(name.as_str(), used.to_string())),
+        );
+    }
     let mandate = Object::new()
         .with_some("task", mandate.task.as_deref().map(clip))
         .with_some("ticket", mandate.ticket.as_deref().map(clip))
@@ -408,6 +435,7 @@ fn put_decision(body: &mut Object, decision: &Decision) {
     body.set("reasons", reasons);
     match &decision.verdict {
         Verdict::Deny(DenyCause::Arguments(why) | DenyCause::Error(why)) => body.set("error", clip(why)),
+        Verdict::Deny(DenyCause::Limit(exceeded)) => body.set("exceeded", exceeded.to_json()),
         Verdict::Deny(DenyCause::NoGrant | DenyCause::Veto)
         | Verdict::Allow
         | Verdict::RequireApproval(_) => {}
@@ -416,6 +444,12 @@ fn put_decision(body: &mut Object, decision: &Decision) {
         let kinds: Vec<&str> =
             decision.obligations.iter().map(|obligation| obligation.kind.as_str()).collect();
         body.set("obligations", kinds);
+    }
+}
+
+fn put_charges(body: &mut Object, member: &str, charges: &[Charge]) {
+    if !charges.is_empty() {
+        body.set(member, charges.iter().map(Charge::to_json).collect::<Vec<_>>());
     }
 }
 
@@ -448,7 +482,7 @@ fn approval_summary(approval: &Approval) -> Object {
 const REASONS: usize = 64;
 
 /// Receipts stay far below the largest leaf whatever a client sends.
-fn clip(text: &str) -> String {
+pub(crate) fn clip(text: &str) -> String {
     const CHARACTERS: usize = 500;
     match text.char_indices().nth(CHARACTERS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

@@ -5,11 +5,12 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use placet_domain::{
-    AccessRequest, Agent, AgentStatus, Answer, Approval, ApprovalId, ApprovalReceipt, ApprovalState,
-    CallDigest, CallId, Charter, ClientFacts, Code, Commitment, Decision, DecisionReceipt, DenyCause, Digest,
-    EvaluationNote, Gate, HaltTarget, Instance, InstanceId, Json, Life, Mandate, Object, Obligation, Opening,
-    Operation, Outcome, OutcomeReceipt, PersonName, Pin, PolicyRevision, Reason, ReceiptId, Refusal,
-    RegistryChange, RegistryReceipt, Requester, Resource, ResourceFacts, Tier, Timestamp, ToolCall, Verdict,
+    AccessRequest, Agent, AgentStatus, Amount, Answer, Approval, ApprovalId, ApprovalReceipt, ApprovalState,
+    CallDigest, CallId, Charge, Charter, ClientFacts, Code, Commitment, CounterKey, Decision,
+    DecisionReceipt, DenyCause, Digest, EvaluationNote, Exceeded, Gate, HaltTarget, Instance, InstanceId,
+    Json, Life, Mandate, Meter, Object, Obligation, Opening, Operation, Outcome, OutcomeReceipt, PersonName,
+    Pin, PolicyRevision, Reason, ReceiptId, Refund, Refusal, RegistryChange, RegistryReceipt, Requester,
+    Resource, ResourceFacts, Tier, Timestamp, ToolCall, Usage, Verdict,
 };
 
 const PARAMS: &str =
@@ -62,6 +63,32 @@ fn decision_receipts_with_an_approval_are_these_bytes() {
 }
 
 #[test]
+fn decision_receipts_of_limits_are_these_bytes() {
+    let silent = ClientFacts::default();
+    let charges = [charge()];
+    let granted =
+        Decision { charges: charges.to_vec(), ..decision(Verdict::Allow, &["crm-update-own-deals"]) };
+    let values = [("changes_today".parse().unwrap(), Amount::of_units(7).unwrap())].into();
+    let counted = AccessRequest { usage: Usage { values, ..Usage::default() }, ..request() };
+    let receipt = DecisionReceipt { decision: Ok(&granted), charges: &charges, ..judged(&counted, &silent) };
+    check("decision-allow-charged", &receipt.to_json());
+    let exceeded = Exceeded {
+        meter: charge().meter,
+        rate: charge().rate.unwrap(),
+        of: charge().of,
+        used: "249999.5".parse().unwrap(),
+        amount: charge().amount,
+        room_at: Some(charge().until),
+    };
+    let full = decision(Verdict::Deny(DenyCause::Limit(Box::new(exceeded))), &["crm-volume-per-day"]);
+    let (request, code) = (request(), Some(Code::LimitReached));
+    check(
+        "decision-deny-limit",
+        &DecisionReceipt { decision: Ok(&full), code, ..judged(&request, &silent) }.to_json(),
+    );
+}
+
+#[test]
 fn receipts_of_attempts_that_were_not_judged_are_these_bytes() {
     let silent = ClientFacts::default();
     let known = request();
@@ -98,6 +125,7 @@ fn a_receipt_of_a_question_says_who_asked_about_whom() {
         verdict: Verdict::Deny(DenyCause::NoGrant),
         reasons: Vec::new(),
         obligations: Vec::new(),
+        charges: Vec::new(),
         revision: PolicyRevision(Digest::of(b"policies")),
         risk: 40,
     };
@@ -118,6 +146,7 @@ fn outcome_receipts_are_these_bytes() {
         response: Some(Opening::from_bytes([2; 32]).commit("response", br#"{"content":[]}"#)),
         elapsed_us: 11_250,
         detail: None,
+        refund: None,
     };
     check("outcome-succeeded", &base.to_json());
     let lost = OutcomeReceipt {
@@ -135,6 +164,9 @@ fn outcome_receipts_are_these_bytes() {
         ..base
     };
     check("outcome-failed", &unsent.to_json());
+    let charges = [charge()];
+    let refund = Some(Refund { charged: now(), charges: &charges });
+    check("outcome-refunded", &OutcomeReceipt { refund, ..unsent }.to_json());
 }
 
 #[test]
@@ -308,6 +340,7 @@ fn judged<'a>(request: &'a AccessRequest, client: &'a ClientFacts) -> DecisionRe
         digest: None,
         approval: None,
         evaluation: None,
+        charges: &[],
     }
 }
 
@@ -327,6 +360,17 @@ fn instance_id() -> InstanceId {
     InstanceId::new(now(), [9; 10])
 }
 
+fn charge() -> Charge {
+    Charge {
+        meter: Meter::Limit("crm-volume-per-day".parse().unwrap()),
+        key: CounterKey(Digest::of(b"counter")),
+        of: "user=bob".into(),
+        amount: Amount::of_units(50_000).unwrap(),
+        rate: Some("250000/day".parse().unwrap()),
+        until: Timestamp::from_micros(1_795_305_600_000_000),
+    }
+}
+
 fn revision() -> PolicyRevision {
     PolicyRevision(Digest::of(b"policies"))
 }
@@ -341,6 +385,7 @@ fn decision(verdict: Verdict, policies: &[&str]) -> Decision {
         verdict,
         reasons: policies.iter().map(reason).collect(),
         obligations: Vec::new(),
+        charges: Vec::new(),
         revision: revision(),
         risk: 40,
     }
@@ -420,5 +465,6 @@ fn request() -> AccessRequest {
         resource: Some(Resource { kind: "Deal".into(), id: "789".into() }),
         facts: Some(ResourceFacts { attributes: facts, fetched: now() }),
         lifted: Vec::new(),
+        usage: Usage::default(),
     }
 }

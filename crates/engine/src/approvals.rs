@@ -11,6 +11,7 @@ use placet_policy::Snapshot;
 
 use crate::{
     Engine,
+    limits::{Charged, Metered},
     pipeline::{Judged, Stopped},
     ports::{Asked, StoreError},
 };
@@ -185,26 +186,27 @@ impl Engine {
     }
 
     /// Ends judging without an approval.
-    pub(crate) fn conclude(&self, request: AccessRequest, decision: Decision) -> Result<Judged, Stopped> {
+    pub(crate) fn conclude(
+        &self,
+        request: AccessRequest,
+        decision: Decision,
+        charged: Charged,
+    ) -> Result<Judged, Stopped> {
         match refusal(&request, &decision) {
-            None => Ok(allowed(request, decision, None)),
+            None => Ok(allowed(request, decision, None, charged)),
             Some(refusal) => Err(Stopped::judged(request, decision, None, refusal)),
         }
     }
 
     /// Ends judging with an approval: it must still be enough, and this call must be the one that uses it.
-    pub(crate) async fn redeem(
-        &self,
-        request: AccessRequest,
-        decision: Decision,
-        approved: Approved,
-    ) -> Result<Judged, Stopped> {
+    pub(crate) async fn redeem(&self, metered: Metered, approved: Approved) -> Result<Judged, Stopped> {
+        let Metered { request, decision, charged } = metered;
         if let Some(refusal) = refusal(&request, &decision) {
             return Err(Stopped::judged(request, decision, Some(approved.approval), refusal));
         }
         // INVARIANT: the claim is durable before the call is recorded; a crash in between burns the approval.
         match self.ports.approvals.claim(approved.approval.id, request.now).await {
-            Ok(true) => Ok(allowed(request, decision, Some(approved.consumed()))),
+            Ok(true) => Ok(allowed(request, decision, Some(approved.consumed()), charged)),
             Ok(false) => {
                 let why =
                     format!("approval `{}` was used by another call or has expired", approved.approval.id);
@@ -274,8 +276,13 @@ fn covers(approval: &Approval, gates: &[Gate]) -> bool {
     gates.iter().all(|gate| approval.gates.iter().any(|shown| shown.policy == gate.policy))
 }
 
-fn allowed(request: AccessRequest, decision: Decision, approval: Option<Approval>) -> Judged {
-    Judged { named: None, request: Some(request), decision: Some(decision), approval, refusal: None }
+fn allowed(
+    request: AccessRequest,
+    decision: Decision,
+    approval: Option<Approval>,
+    charged: Charged,
+) -> Judged {
+    Judged { named: None, request: Some(request), decision: Some(decision), approval, charged, refusal: None }
 }
 
 fn refused_by(answer: &Answer) -> Refusal {
@@ -344,6 +351,14 @@ fn refusal(request: &AccessRequest, decision: &Decision) -> Option<Refusal> {
         Verdict::Deny(DenyCause::Arguments(why)) => Some(Refusal::new(Code::OutsideSchema, why.clone())),
         Verdict::Deny(DenyCause::Error(why)) => {
             Some(Refusal::new(Code::NotJudged, why.clone()).with_who("the operator"))
+        }
+        Verdict::Deny(DenyCause::Limit(exceeded)) => {
+            let mut refusal = Refusal::new(Code::LimitReached, exceeded.to_string()).with_who(owner);
+            refusal.wait = exceeded.room_at.map(|at| at.since(request.now));
+            Some(match exceeded.room_at {
+                Some(at) => refusal.with_next(format!("do not retry before {at}; there is room again then")),
+                None => refusal.with_next("do not retry this call unchanged; ask for less at once"),
+            })
         }
         Verdict::Deny(DenyCause::NoGrant) => {
             let why = format!(

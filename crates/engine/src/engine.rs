@@ -14,6 +14,7 @@ use crate::{
     events::Events,
     halts::Halting,
     keys::Keys,
+    limits::{Counters, Covered},
     policies::{Book, Trials, no_trials},
     registry::UsageIndex,
 };
@@ -68,6 +69,10 @@ pub struct Engine {
     /// Changes of agents are made one after the other.
     pub(crate) agents_changing: tokio::sync::Mutex<()>,
     pub(crate) usage: Arc<UsageIndex>,
+    /// The counters of limits.
+    pub(crate) counters: Arc<Counters>,
+    /// How far back they know the log.
+    pub(crate) covered: tokio::sync::Mutex<Option<Covered>>,
 }
 
 impl Engine {
@@ -110,6 +115,8 @@ impl Engine {
             agents_changing: tokio::sync::Mutex::new(()),
             directory_changing: tokio::sync::Mutex::new(()),
             usage: Arc::default(),
+            counters: Arc::default(),
+            covered: tokio::sync::Mutex::default(),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::{
     approvals::Evidence,
     attempt::Receipts,
     inquiry::Addressed,
+    limits::Metered,
     pipeline::{Judged, Stopped},
 };
 
@@ -62,7 +63,7 @@ impl Engine {
         let judged = self.judge_question(asker, inquiry, addressed, now).await;
         let judged = judged.unwrap_or_else(Judged::stopped);
         // Judging takes time: whoever was revoked meanwhile neither asks nor acts.
-        let judged = self.unless_asker_ended(asker, self.unless_revoked(judged), now);
+        let mut judged = self.unless_asker_ended(asker, self.unless_revoked(judged), now);
 
         // No answer before the decision is on disk.
         let note = EvaluationNote {
@@ -71,7 +72,7 @@ impl Engine {
             instance: asker.instance().id,
             subject: format!("{}:{}", inquiry.subject.kind, inquiry.subject.id),
         };
-        let recorded = self.record_evaluation(&connector, &judged, &note, now).await;
+        let recorded = self.record_evaluation(&connector, &mut judged, &note, now).await;
         answer(judged, recorded, now)
     }
 
@@ -84,13 +85,13 @@ impl Engine {
     ) -> Result<Judged, Stopped> {
         let policies = self.policies.load_full();
         let request = self.request_of(&policies, asker, inquiry, addressed, now).await?;
-        let decision = policies.decide(&request);
+        let Metered { request, decision, charged } = self.decide(&policies, request)?;
         match self.known_evidence(&policies, &request, &decision).await {
-            Evidence::NotNeeded => self.conclude(request, decision),
+            Evidence::NotNeeded => self.conclude(request, decision, charged),
             Evidence::Found(approval) => {
                 let request = AccessRequest { lifted: approval.lifts(), ..request };
-                let decision = policies.decide(&request);
-                self.redeem(request, decision, approval).await
+                let metered = self.decide(&policies, request)?;
+                self.redeem(metered, approval).await
             }
             Evidence::Missing(refusal, asked) => Err(Stopped::judged(request, decision, asked, refusal)),
         }

@@ -15,6 +15,7 @@ mod halts;
 mod inquiry;
 mod instances;
 mod keys;
+mod limits;
 mod listing;
 mod passage;
 mod pipeline;
@@ -44,6 +45,7 @@ pub use halts::HaltError;
 pub use inquiry::{Application, Asked, DecisionRules, Inquiry, Vocabulary};
 pub use instances::{StartError, StartRequest, Started};
 pub use keys::{LogKeyChange, RotateError, Rotation};
+pub use limits::Counter;
 pub use passage::{Passage, PassageKind};
 pub use placet::Placet;
 pub use policies::{

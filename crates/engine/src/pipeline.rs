@@ -6,7 +6,12 @@ use std::sync::Arc;
 use placet_domain::{AccessRequest, AgentName, Approval, Decision, InstanceId, Refusal, Timestamp};
 
 use crate::{
-    Attempt, Engine, Reply, approvals::Evidence, caller::Unidentified, ports::Relay, record::Recorded,
+    Attempt, Engine, Reply,
+    approvals::Evidence,
+    caller::Unidentified,
+    limits::{Charged, Metered},
+    ports::Relay,
+    record::Recorded,
 };
 
 impl Engine {
@@ -49,16 +54,16 @@ impl Engine {
         // The tool's pin, the resource, and its facts: looked up, never the agent's word.
         let request = self.resolve(&policies, &caller, call, now).await?;
 
-        // Pure and total: the same request under the same rules gives the same decision.
-        let decision = policies.decide(&request);
+        // Pure and total: the same request under the same rules gives the same decision. If it allows, it is charged.
+        let Metered { request, decision, charged } = self.decide(&policies, request)?;
 
         // An approval is evidence that lifts named gates; with it, everything is decided again.
         match self.evidence(&policies, &request, &decision).await {
-            Evidence::NotNeeded => self.conclude(request, decision),
+            Evidence::NotNeeded => self.conclude(request, decision, charged),
             Evidence::Found(approval) => {
                 let request = AccessRequest { lifted: approval.lifts(), ..request };
-                let decision = policies.decide(&request);
-                self.redeem(request, decision, approval).await
+                let metered = self.decide(&policies, request)?;
+                self.redeem(metered, approval).await
             }
             Evidence::Missing(refusal, asked) => Err(Stopped::judged(request, decision, asked, refusal)),
         }
@@ -74,6 +79,8 @@ pub(crate) struct Judged {
     pub(crate) decision: Option<Decision>,
     /// The approval that was redeemed or asked for.
     pub(crate) approval: Option<Approval>,
+    /// What it has put on counters.
+    pub(crate) charged: Charged,
     /// `None` only for a call that may run.
     pub(crate) refusal: Option<Refusal>,
 }
@@ -96,6 +103,7 @@ impl Stopped {
             request: None,
             decision: None,
             approval: None,
+            charged: Charged::default(),
             refusal: Some(refusal),
         }))
     }
@@ -106,6 +114,7 @@ impl Stopped {
             request: Some(request),
             decision: None,
             approval: None,
+            charged: Charged::default(),
             refusal: Some(refusal),
         }))
     }
@@ -121,6 +130,7 @@ impl Stopped {
             request: Some(request),
             decision: Some(decision),
             approval,
+            charged: Charged::default(),
             refusal: Some(refusal),
         }))
     }
@@ -133,6 +143,7 @@ impl From<Unidentified> for Stopped {
             request: None,
             decision: None,
             approval: None,
+            charged: Charged::default(),
             refusal: Some(unidentified.refusal),
         }))
     }

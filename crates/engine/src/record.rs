@@ -1,8 +1,8 @@
 //! The decision receipt, and the only way to a [`Placet`] for a call: through the ledger.
 
 use placet_domain::{
-    CallId, ClientFacts, Code, Commitment, ConnectorName, DecisionReceipt, Digest, EvaluationNote, Json,
-    Opening, ReceiptId, ReceiptRef, Refusal, Timestamp, ToolCall,
+    CallId, Charge, ClientFacts, Code, Commitment, ConnectorName, DecisionReceipt, Digest, EvaluationNote,
+    Json, Opening, ReceiptId, ReceiptRef, Refusal, Timestamp, ToolCall,
 };
 
 use crate::{
@@ -31,12 +31,15 @@ pub(crate) enum Recorded {
 #[derive(Debug)]
 pub(crate) struct Open {
     pub(crate) receipts: Receipts,
+    /// What the call has put on counters, and when.
+    pub(crate) charges: Vec<Charge>,
+    pub(crate) charged: Timestamp,
 }
 
 impl Engine {
     /// Makes the decision durable.
     #[tracing::instrument(level = "debug", skip_all)]
-    pub(crate) async fn record(&self, attempt: &Attempt, judged: Judged, now: Timestamp) -> Recorded {
+    pub(crate) async fn record(&self, attempt: &Attempt, mut judged: Judged, now: Timestamp) -> Recorded {
         let Some((call, opening)) = self.name_call(&judged, now) else {
             // Nobody we know tried. It is counted and logged, but strangers do not write to the ledger.
             return Recorded::Stop(
@@ -44,18 +47,19 @@ impl Engine {
                 None,
             );
         };
-        let (leaf, id) =
-            self.decision_leaf(&attempt.connector, &attempt.client(), &judged, call, &opening, None, now);
+        // What may run is charged from here on, whatever the log says of the append; anything else is given back.
+        let charges = keep_charges(&mut judged);
+        let (connector, client) = (&attempt.connector, attempt.client());
+        let (leaf, id) = self.decision_leaf(connector, &client, &judged, &charges, call, &opening, None, now);
         match self.ports.ledger.append(leaf, Some(opening)).await {
             Ok(entry) => {
                 let decision = receipt_ref(id, &entry);
                 let receipts = Receipts { call, decision, outcome: None };
+                let open = Open { receipts, charges, charged: now };
                 let may_go = judged.refusal.is_none();
                 match (self.unless_revoked(judged), may_go) {
-                    (Judged { refusal: Some(refusal), .. }, true) => {
-                        Recorded::Withdrawn(refusal, Open { receipts })
-                    }
-                    (judged, _) => release(judged, receipts),
+                    (Judged { refusal: Some(refusal), .. }, true) => Recorded::Withdrawn(refusal, open),
+                    (judged, _) => release(judged, open),
                 }
             }
             Err(LedgerUnavailable { reason }) => {
@@ -77,14 +81,17 @@ impl Engine {
     pub(crate) async fn record_evaluation(
         &self,
         connector: &ConnectorName,
-        judged: &Judged,
+        judged: &mut Judged,
         note: &EvaluationNote,
         now: Timestamp,
     ) -> Result<Receipts, Refusal> {
         let unnamed = || Refusal::new(Code::NoCredential, "nobody was identified");
         let (call, opening) = self.name_call(judged, now).ok_or_else(unnamed)?;
         let client = ClientFacts::default();
-        let (leaf, id) = self.decision_leaf(connector, &client, judged, call, &opening, Some(note), now);
+        // Whoever is told yes acts: a yes counts like a call, and nothing tells us that it did not come to it.
+        let charges = keep_charges(judged);
+        let (leaf, id) =
+            self.decision_leaf(connector, &client, judged, &charges, call, &opening, Some(note), now);
         match self.ports.ledger.append(leaf, Some(opening)).await {
             Ok(entry) => Ok(Receipts { call, decision: receipt_ref(id, &entry), outcome: None }),
             Err(LedgerUnavailable { reason }) => {
@@ -99,6 +106,7 @@ impl Engine {
         connector: &ConnectorName,
         client: &ClientFacts,
         judged: &Judged,
+        charges: &[Charge],
         call: CallId,
         opening: &Opening,
         evaluation: Option<&EvaluationNote>,
@@ -121,6 +129,7 @@ impl Engine {
             digest: judged.approval.as_ref().map(|approval| approval.digest),
             approval: judged.approval.as_ref(),
             evaluation,
+            charges,
         };
         (Json::Object(receipt.to_json()).canonical(), id)
     }
@@ -136,17 +145,23 @@ impl Engine {
     }
 }
 
+/// Lets the charges of what is allowed stand; of anything else they are given back.
+fn keep_charges(judged: &mut Judged) -> Vec<Charge> {
+    let charged = std::mem::take(&mut judged.charged);
+    if judged.refusal.is_none() { charged.keep() } else { Vec::new() }
+}
+
 /// Lets an allowed call go, now that its decision is durable.
-fn release(judged: Judged, receipts: Receipts) -> Recorded {
+fn release(judged: Judged, open: Open) -> Recorded {
     match judged {
-        Judged { refusal: Some(refusal), .. } => Recorded::Stop(refusal, Some(receipts)),
+        Judged { refusal: Some(refusal), .. } => Recorded::Stop(refusal, Some(open.receipts)),
         Judged { request: Some(request), decision: Some(_), refusal: None, .. } => {
             // INVARIANT: the only place that makes a `DurableAllow`; the append above has been acknowledged.
             let placet = Placet::call(request.call, DurableAllow(()));
-            Recorded::Go(placet, Open { receipts })
+            Recorded::Go(placet, open)
         }
         Judged { refusal: None, .. } => {
-            Recorded::Stop(Refusal::new(Code::NotJudged, "the call was not judged"), Some(receipts))
+            Recorded::Stop(Refusal::new(Code::NotJudged, "the call was not judged"), Some(open.receipts))
         }
     }
 }

@@ -51,6 +51,8 @@ impl Engine {
                 response: None,
                 elapsed_us: 0,
                 detail: Some("the program stopped between sending and the answer"),
+                // It may have run: it stays charged.
+                refund: None,
             };
             self.ports.ledger.append(Json::Object(receipt.to_json()).canonical(), None).await?;
         }

@@ -26,14 +26,19 @@ impl Engine {
             resource: None,
             facts: None,
             lifted: Vec::new(),
+            usage: placet_domain::Usage::default(),
         };
         match self.look_up(policies, caller, &request).await {
             Ok(Found { pin, binding, facts }) => {
                 request.pin = pin;
                 request.resource = binding.map(|binding| binding.resource);
                 request.facts = facts;
+                request.usage.values = self.usage_values(policies, &request);
                 match self.within_parents(policies, &request) {
-                    Ok(()) => Ok(request),
+                    Ok(inherited) => {
+                        request.usage.inherited = inherited;
+                        Ok(request)
+                    }
                     Err(refusal) => Err(Stopped::unresolved(request, refusal)),
                 }
             }

@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use placet_domain::{
-    AccessRequest, Agent, Code, ConnectorName, Effect, Instance, InstanceId, Mandate, Operation, Refusal,
-    Resource, TaskKind, Tier, Verdict, limits,
+    AccessRequest, Agent, Charge, Code, ConnectorName, Effect, Instance, InstanceId, Mandate, Operation,
+    Refusal, Resource, TaskKind, Tier, Verdict, limits,
 };
 use placet_identity::Scope;
 use placet_policy::Snapshot;
@@ -46,8 +46,13 @@ impl Engine {
     }
 
     /// Refuses what the agents for whom a run acts could not do themselves: a run of another agent is no way around
-    /// their registrations, vetoes and gates.
-    pub(crate) fn within_parents(&self, policies: &Snapshot, request: &AccessRequest) -> Result<(), Refusal> {
+    /// their registrations, vetoes and gates. What it puts on counters of theirs is returned: nor around their limits.
+    pub(crate) fn within_parents(
+        &self,
+        policies: &Snapshot,
+        request: &AccessRequest,
+    ) -> Result<Vec<Charge>, Refusal> {
+        let mut inherited: Vec<Charge> = Vec::new();
         let mut parent = request.instance.parent;
         for _ in 1..limits::INSTANCE_DEPTH {
             let Some(instance) = parent.and_then(|id| self.ports.mandates.instance(id)) else { break };
@@ -67,8 +72,15 @@ impl Engine {
                 .map_err(|refusal| refused(&format!("may not do this: {}", refusal.why)))?;
             // The same call under the same mandate, if the parent's agent made it.
             let run = Instance { agent: agent.name.clone(), ..Instance::clone(&request.instance) };
-            let made = AccessRequest { agent, instance: Arc::new(run), ..request.clone() };
-            match policies.decide(&made).verdict {
+            let mut made = AccessRequest { agent, instance: Arc::new(run), ..request.clone() };
+            made.usage.values = self.usage_values(policies, &made);
+            let decision = policies.decide(&made);
+            for charge in decision.charges {
+                if inherited.iter().all(|known| known.key != charge.key) {
+                    inherited.push(charge);
+                }
+            }
+            match decision.verdict {
                 Verdict::Allow => {}
                 Verdict::Deny(_) => return Err(refused("may not do this")),
                 Verdict::RequireApproval(gates) => {
@@ -81,7 +93,7 @@ impl Engine {
                 }
             }
         }
-        Ok(())
+        Ok(inherited)
     }
 
     /// Whether some call of a tool could be within the caller's scopes.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use placet_domain::{Code, Commitment, Json, Opening, Outcome, OutcomeReceipt, Refusal};
+use placet_domain::{Code, Commitment, Json, Opening, Outcome, OutcomeReceipt, Refund, Refusal};
 
 use crate::{
     Engine, Reply,
@@ -15,7 +15,10 @@ impl Engine {
     /// Records what became of a performed call and makes the reply.
     #[tracing::instrument(level = "debug", skip_all, fields(outcome = performed.outcome.as_str()))]
     pub(crate) async fn settle(&self, open: Open, performed: Performed) -> Reply {
-        let Open { mut receipts } = open;
+        let Open { mut receipts, charges, charged } = open;
+        // A call that certainly did not leave counts on no limit.
+        let refund =
+            (!performed.sent && !charges.is_empty()).then_some(Refund { charged, charges: &charges });
         let now = self.ports.clock.now();
         let id = self.receipt_id(now);
         let mut seed = [0; 32];
@@ -30,10 +33,17 @@ impl Engine {
             response: performed.answer.as_ref().map(|answer| commit(&opening, answer)),
             elapsed_us: i64::try_from(performed.elapsed.as_micros()).unwrap_or(i64::MAX),
             detail: performed.detail.as_deref(),
+            refund,
         };
         let leaf = Json::Object(receipt.to_json()).canonical();
         match self.ports.ledger.append(leaf, Some(opening)).await {
-            Ok(entry) => receipts.outcome = Some(receipt_ref(id, &entry)),
+            Ok(entry) => {
+                // Room comes back after it is on record: a crash in between leaves less, never more.
+                if refund.is_some() {
+                    self.counters.give_back(&charges);
+                }
+                receipts.outcome = Some(receipt_ref(id, &entry));
+            }
             Err(error) => {
                 // The tool may have acted and we cannot prove what it said: the answer is withheld, the call stays
                 // open in the ledger and is found at the next start.

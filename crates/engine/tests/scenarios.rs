@@ -21,6 +21,7 @@ mod scenarios {
     mod gated;
     mod halts;
     mod identity;
+    mod limits;
     mod policies;
     mod receipts;
     mod recovery;

@@ -28,3 +28,8 @@ pub(crate) fn finished(connector: &ConnectorName, reply: &Reply, elapsed: Durati
 pub(crate) fn stranger(code: placet_domain::Code) {
     metrics::counter!("placet_strangers_total", "code" => code.to_string()).increment(1);
 }
+
+/// Tells how many counters of limits are kept.
+pub(crate) fn counters(kept: usize) {
+    metrics::gauge!("placet_limit_counters").set(u32::try_from(kept).unwrap_or(u32::MAX));
+}

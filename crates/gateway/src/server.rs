@@ -21,6 +21,7 @@ use crate::{
     decisions::is_decision,
     guard::{Guard, GuardConfig},
     oauth::is_oauth,
+    observe,
     post::Place,
     respond::{empty, problem, unauthenticated},
     session::{Late, Session, Sessions},
@@ -134,7 +135,10 @@ impl Gateway {
                     Ok(()) => text(StatusCode::OK, "ready\n".to_owned()),
                     Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
                 },
-                "/metrics" => text(StatusCode::OK, (self.config.metrics)()),
+                "/metrics" => {
+                    observe::counters(self.engine.counter_count());
+                    text(StatusCode::OK, (self.config.metrics)())
+                }
                 _ => {
                     let why = format!("there is nothing at {path:?}");
                     problem(StatusCode::NOT_FOUND, &Refusal::new(Code::UnknownConnector, why))

@@ -178,6 +178,7 @@ impl Caller {
                 fetched: now,
             }),
             lifted: Vec::new(),
+            usage: placet_domain::Usage::default(),
         })
     }
 }

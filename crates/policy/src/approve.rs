@@ -49,15 +49,15 @@ impl Snapshot {
             match (&rule.class, trial.holds(rule)) {
                 (Class::Grant { .. }, Ok(holds)) => granted |= holds,
                 // An approval cannot itself wait for one: here every forbid is a veto.
-                (Class::Veto | Class::Gate(_) | Class::Duty(_), Ok(true)) => {
+                (Class::Veto | Class::Gate(_) | Class::Duty(_) | Class::Limit(_), Ok(true)) => {
                     let why = rule.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
                     return Err(format!("policy `{}` forbids it{why}", rule.id));
                 }
-                (Class::Veto | Class::Gate(_) | Class::Duty(_), Err(why)) => {
+                (Class::Veto | Class::Gate(_) | Class::Duty(_) | Class::Limit(_), Err(why)) => {
                     return Err(format!("policy `{}` could not be evaluated: {why}", rule.id));
                 }
                 (Class::Grant { .. }, Err(_))
-                | (Class::Veto | Class::Gate(_) | Class::Duty(_), Ok(false)) => {}
+                | (Class::Veto | Class::Gate(_) | Class::Duty(_) | Class::Limit(_), Ok(false)) => {}
             }
         }
         if granted {

@@ -6,7 +6,10 @@ use std::{
     str::FromStr,
 };
 
-use placet_domain::{ConnectorName, Digest, Json, Object, PolicyRevision, ToolDefinition, ToolName};
+use placet_domain::{
+    ConnectorName, Digest, Json, KeyPart, Measure, Object, PolicyRevision, ToolDefinition, ToolName,
+    UsageName, Window,
+};
 
 /// One file of policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,21 @@ pub struct PolicyConfig {
     /// Connectors that are applications: their own enforcement point asks, and the person it asks about always needs a
     /// grant of their own.
     pub applications: BTreeSet<ConnectorName>,
+    /// What is counted for conditions, as `context.usage.NAME`.
+    pub usages: BTreeMap<UsageName, UsageRule>,
+}
+
+/// What a usage counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageRule {
+    /// Actions (`connector.tool`), connectors and action groups whose allowed calls count.
+    pub of: Vec<String>,
+    /// What has a counter of its own; empty if all calls share one.
+    pub key: Vec<KeyPart>,
+    /// Over which time.
+    pub window: Window,
+    /// What is counted.
+    pub measure: Measure,
 }
 
 impl Default for PolicyConfig {
@@ -41,6 +59,7 @@ impl Default for PolicyConfig {
             connectors: Vec::new(),
             require_user_grants: false,
             applications: BTreeSet::new(),
+            usages: BTreeMap::new(),
         }
     }
 }
@@ -192,7 +211,7 @@ impl PolicyConfig {
     #[must_use]
     pub fn manifest(&self, sources: &[PolicySource]) -> String {
         // Whoever adds a member writes it here and reads it in `manifest.rs`.
-        let Self { time_zone, facts, connectors, applications, require_user_grants } = self;
+        let Self { time_zone, facts, connectors, applications, require_user_grants, usages } = self;
         let mut connectors: Vec<&ConnectorModel> = connectors.iter().collect();
         connectors.sort_by(|left, right| left.name.cmp(&right.name));
         let connectors: Vec<Json> = connectors.into_iter().map(ConnectorModel::canonical).collect();
@@ -204,7 +223,8 @@ impl PolicyConfig {
             .with("facts", types(facts.iter().map(|(name, fact)| (name, (*fact).into()))))
             .with("require_user_grants", *require_user_grants)
             .with("sources", canonical(sources))
-            .with("time_zone", time_zone.as_str());
+            .with("time_zone", time_zone.as_str())
+            .with_some("usages", (!usages.is_empty()).then(|| canonical_usages(usages)));
         Json::Object(content).canonical()
     }
 }
@@ -224,6 +244,22 @@ fn canonical(sources: &[PolicySource]) -> Vec<Json> {
         Object::new().with("name", source.name.as_str()).with("text", source.text.as_str())
     };
     sources.into_iter().map(|source| object(source).into()).collect()
+}
+
+fn canonical_usages(usages: &BTreeMap<UsageName, UsageRule>) -> Object {
+    usages.iter().fold(Object::new(), |all, (name, rule)| {
+        let key: Vec<&str> = rule.key.iter().map(|part| part.as_str()).collect();
+        let sum = match &rule.measure {
+            Measure::Calls => None,
+            Measure::Sum(argument) => Some(argument.as_str()),
+        };
+        let rule = Object::new()
+            .with("key", key)
+            .with("of", rule.of.iter().map(String::as_str).collect::<Vec<_>>())
+            .with_some("sum", sum)
+            .with("window", rule.window.to_string());
+        all.with(name.as_str(), rule)
+    })
 }
 
 impl ConnectorModel {

@@ -200,7 +200,7 @@ fn read(sources: &[PolicySource], actions: &[ControlAction]) -> Result<ControlPo
         match one.rule.class {
             Class::Grant { expires } => rules.push((one.policy, expires)),
             Class::Veto => rules.push((one.policy, None)),
-            Class::Gate(_) | Class::Duty(_) => findings.push(gate(&one.rule)),
+            Class::Gate(_) | Class::Duty(_) | Class::Limit(_) => findings.push(gate(&one.rule)),
         }
     }
     if !findings.is_empty() {

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use cedar_policy_core::ast::Entity;
-use placet_domain::{AccessRequest, Decision, DenyCause, Reason, Timestamp, Verdict};
+use placet_domain::{AccessRequest, Decision, DenyCause, Meter, Reason, Timestamp, Verdict};
 
 use crate::evaluate::Trial;
 use crate::index::{Caller, Place};
 use crate::prepare::Prepared;
 use crate::rule::{Class, Rule};
-use crate::{Snapshot, binding};
+use crate::{Snapshot, binding, usage};
 
 impl Snapshot {
     /// Judges one request. The same request and revision always give the same decision.
@@ -47,7 +47,8 @@ impl Snapshot {
         let mut satisfied: Vec<Place> = second.into_iter().flat_map(|tally| tally.forbids).collect();
         satisfied.sort_unstable();
         satisfied.dedup();
-        let (mut gates, mut obligations, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut gates, mut obligations, mut reasons, mut met) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for rule in self.rules_at(&satisfied) {
             match &rule.class {
                 Class::Gate(gate) if !request.lifted.contains(&rule.id) => {
@@ -55,8 +56,21 @@ impl Snapshot {
                     reasons.push(rule.to_reason());
                 }
                 Class::Duty(duty) => obligations.push(duty.clone()),
+                Class::Limit(limit) => met.push(&**limit),
                 Class::Gate(_) | Class::Grant { .. } | Class::Veto => {}
             }
+        }
+        let charges = match self.charges(prepared.action, request, &met) {
+            Ok(charges) => charges,
+            Err(cause) => {
+                return self.decision(risk, Verdict::Deny(cause), self.reasons(satisfied.into_iter()));
+            }
+        };
+        // Before anybody is asked: a question about a call that cannot run would be in vain.
+        if let Some(exceeded) = usage::exceeded(&charges, request) {
+            let is_its = |rule: &&Rule| matches!(&exceeded.meter, Meter::Limit(policy) if *policy == rule.id);
+            let reasons = self.rules_at(&satisfied).filter(is_its).map(Rule::to_reason).collect();
+            return self.decision(risk, Verdict::Deny(DenyCause::Limit(Box::new(exceeded))), reasons);
         }
         let verdict = if gates.is_empty() {
             reasons = self.reasons(first.into_iter().flat_map(|tally| tally.grants));
@@ -64,7 +78,7 @@ impl Snapshot {
         } else {
             Verdict::RequireApproval(gates)
         };
-        Decision { obligations, ..self.decision(risk, verdict, reasons) }
+        Decision { obligations, charges, ..self.decision(risk, verdict, reasons) }
     }
 
     fn passes<'a>(&self, prepared: &'a Prepared<'_>, request: &AccessRequest) -> Vec<Pass<'a>> {
@@ -148,7 +162,8 @@ impl Snapshot {
     }
 
     fn decision(&self, risk: u8, verdict: Verdict, reasons: Vec<Reason>) -> Decision {
-        Decision { verdict, reasons, obligations: Vec::new(), revision: self.revision, risk }
+        let (obligations, charges) = (Vec::new(), Vec::new());
+        Decision { verdict, reasons, obligations, charges, revision: self.revision, risk }
     }
 
     fn reasons(&self, places: impl Iterator<Item = Place>) -> Vec<Reason> {

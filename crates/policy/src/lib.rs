@@ -28,12 +28,13 @@ mod rule;
 mod schema;
 mod shape;
 mod snapshot;
+mod usage;
 
 pub use binding::{BindError, Binding};
 pub use compare::Comparison;
 pub use config::{
     AttributeType, ConnectorModel, FactType, PolicyConfig, PolicySource, Resolver, ResourceBinding,
-    UnknownType,
+    UnknownType, UsageRule,
 };
 pub use control::{ControlAction, ControlGroup, ControlPolicy, Role, Thing, ThingKind, UnknownRole};
 pub use finding::{Finding, LoadErrors};

@@ -7,14 +7,14 @@ use std::time::Duration;
 use cedar_policy::{ActionConstraint, Effect, Policy};
 use cedar_policy_core::ast::Expr;
 use jiff::SignedDuration;
-use placet_domain::{Gate, GroupName, Obligation, PolicyId, Timestamp, limits};
+use placet_domain::{Gate, GroupName, KeyPart, Limit, Measure, Obligation, PolicyId, Timestamp, limits};
 
 use crate::compare::Fingerprint;
 use crate::mentions::{children, reads_only_the_caller};
 use crate::refute::Opening;
 use crate::rule::{Class, Head, Rule};
 
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     "approvers",
     "expires",
     "fields",
@@ -26,10 +26,11 @@ const KNOWN: [&str; 13] = [
     "owner",
     "reason",
     "remedy",
+    "sum",
     "timeout",
     "unless",
 ];
-const ALL_KNOWN: &str = "use `id`, `reason`, `remedy`, `unless`, `approvers`, `timeout`, `fields`, `limit`, `key`, \
+const ALL_KNOWN: &str = "use `id`, `reason`, `remedy`, `unless`, `approvers`, `timeout`, `fields`, `limit`, `key`, `sum`, \
                          `mode`, `owner`, `granted_by` or `expires`";
 
 /// Deepest condition, in levels of its syntax tree. Cedar's validator passes what is too deep for its stack without
@@ -126,7 +127,7 @@ fn read_class(policy: &Policy, id: &PolicyId) -> Result<Class, Complaint> {
     let unless = policy.annotation("unless");
     match (policy.effect(), unless) {
         (Effect::Permit, None) => {
-            only_with(policy, &["approvers", "timeout", "fields", "limit", "key"], "`@unless`")?;
+            only_with(policy, &["approvers", "timeout", "fields", "limit", "key", "sum"], "`@unless`")?;
             Ok(Class::Grant { expires: read_expiry(policy)? })
         }
         (Effect::Permit, Some(_)) => Err((
@@ -137,12 +138,16 @@ fn read_class(policy: &Policy, id: &PolicyId) -> Result<Class, Complaint> {
             only_with(policy, &["expires", "granted_by"], "a `permit`")?;
             match unless {
                 None => {
-                    only_with(policy, &["approvers", "timeout", "fields", "limit", "key"], "`@unless`")?;
+                    only_with(
+                        policy,
+                        &["approvers", "timeout", "fields", "limit", "key", "sum"],
+                        "`@unless`",
+                    )?;
                     Ok(Class::Veto)
                 }
                 Some("approval") => read_gate(policy, id).map(Class::Gate),
                 Some("redact") => read_duty(policy, id, "redact", "fields").map(Class::Duty),
-                Some("rate_limit") => read_duty(policy, id, "rate_limit", "limit").map(Class::Duty),
+                Some("rate_limit") => read_limit(policy, id).map(|limit| Class::Limit(Arc::new(limit))),
                 Some(other) => Err((
                     format!("unknown kind `{other}` in `@unless`"),
                     "use `approval`, `redact` or `rate_limit`".to_owned(),
@@ -164,7 +169,7 @@ fn only_with(policy: &Policy, keys: &[&str], needed: &str) -> Result<(), Complai
 }
 
 fn read_gate(policy: &Policy, id: &PolicyId) -> Result<Gate, Complaint> {
-    only_with(policy, &["fields", "limit", "key"], "another kind of `@unless`")?;
+    only_with(policy, &["fields", "limit", "key", "sum"], "another kind of `@unless`")?;
     let help = || {
         "name the groups that are asked, for example `@approvers(\"sales-managers, security\")`".to_owned()
     };
@@ -199,17 +204,46 @@ fn duration(text: &str) -> Result<Duration, Complaint> {
 
 fn read_duty(policy: &Policy, id: &PolicyId, kind: &str, parameter: &str) -> Result<Obligation, Complaint> {
     only_with(policy, &["approvers", "timeout"], "`@unless(\"approval\")`")?;
+    only_with(policy, &["key", "limit", "sum"], "`@unless(\"rate_limit\")`")?;
     if policy.annotation(parameter).is_none_or(|value| value.trim().is_empty()) {
         return Err((
             format!("`@unless(\"{kind}\")` without `@{parameter}`"),
             format!("say what is to be done with `@{parameter}(\"…\")`"),
         ));
     }
-    let parameters = ["fields", "key", "limit"]
+    let parameters = ["fields"]
         .into_iter()
         .filter_map(|key| Some((key.to_owned(), policy.annotation(key)?.to_owned())))
         .collect();
     Ok(Obligation { policy: id.clone(), kind: kind.to_owned(), parameters })
+}
+
+fn read_limit(policy: &Policy, id: &PolicyId) -> Result<Limit, Complaint> {
+    only_with(policy, &["approvers", "timeout", "fields"], "another kind of `@unless`")?;
+    let told = |error: placet_domain::ParseLimitError| {
+        (error.to_string(), "write for example `@limit(\"20/1h\") @key(\"agent,tool\")`".to_owned())
+    };
+    let rate = policy.annotation("limit").ok_or_else(|| {
+        let help = "say how much in which window, for example `@limit(\"20/1h\")`".to_owned();
+        ("`@unless(\"rate_limit\")` without `@limit`".to_owned(), help)
+    })?;
+    let measure = match policy.annotation("sum") {
+        None => Measure::Calls,
+        Some(path) if !path.is_empty() && path.split('.').all(|name| !name.trim().is_empty()) => {
+            Measure::Sum(path.to_owned())
+        }
+        Some(path) => {
+            let help = "name an argument, for example `@sum(\"amount\")`".to_owned();
+            return Err((format!("`@sum(\"{path}\")` names no argument"), help));
+        }
+    };
+    Ok(Limit {
+        policy: id.clone(),
+        rate: rate.parse().map_err(told)?,
+        key: policy.annotation("key").map_or_else(|| Ok(Vec::new()), KeyPart::list).map_err(told)?,
+        measure,
+        reason: policy.annotation("reason").map(str::to_owned),
+    })
 }
 
 fn read_expiry(policy: &Policy) -> Result<Option<Timestamp>, Complaint> {

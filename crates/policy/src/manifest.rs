@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
-use placet_domain::{Digest, Json, Object, Pin, PolicyRevision, ToolDefinition, ToolName};
+use placet_domain::{
+    Digest, Json, KeyPart, Measure, Object, Pin, PolicyRevision, ToolDefinition, ToolName, UsageName,
+};
 
 use crate::{
     AttributeType, ConnectorModel, LoadErrors, PolicyConfig, PolicySource, Resolver, ResourceBinding,
-    Snapshot,
+    Snapshot, UsageRule,
 };
 
 /// What a revision is the digest of.
@@ -105,6 +107,7 @@ impl UnboundManifest {
                 .member("require_user_grants")
                 .and_then(Json::as_bool)
                 .unwrap_or(false),
+            usages: usages(&self.body)?,
         };
         let read = config.revision(&sources);
         match read == self.revision {
@@ -122,6 +125,29 @@ impl Manifest {
     pub fn load(&self) -> Result<Snapshot, LoadErrors> {
         Snapshot::load(&self.sources, &self.config)
     }
+}
+
+fn usages(body: &Json) -> Result<BTreeMap<UsageName, UsageRule>, ManifestError> {
+    let Some(all) = body.member("usages").and_then(Json::as_object) else { return Ok(BTreeMap::new()) };
+    let words = |rule: &Json, key: &str| -> Vec<String> {
+        let words = rule.member(key).and_then(Json::as_array).unwrap_or_default();
+        words.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect()
+    };
+    all.members()
+        .map(|(name, rule)| {
+            let key = words(rule, "key");
+            let key = match key.is_empty() {
+                true => Vec::new(),
+                false => KeyPart::list(&key.join(",")).map_err(|error| unreadable(&error))?,
+            };
+            let measure = match rule.member("sum").and_then(Json::as_str) {
+                Some(argument) => Measure::Sum(argument.to_owned()),
+                None => Measure::Calls,
+            };
+            let window = parsed(text(rule, "window")?)?;
+            Ok((parsed(name)?, UsageRule { of: words(rule, "of"), key, window, measure }))
+        })
+        .collect()
 }
 
 fn read_connector(

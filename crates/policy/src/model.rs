@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 
 use crate::entities::{self, Types};
 use crate::shape::{Record, Shape};
+use crate::usage::Counted;
 use crate::{AttributeType, ConnectorModel, Finding, PolicyConfig, Resolver, ResourceBinding};
 
 /// The action groups that every connector's actions can belong to, and how risky a member is at least.
@@ -61,6 +62,8 @@ pub(crate) struct Model {
     pub(crate) facts: BTreeMap<SmolStr, AttributeType>,
     pub(crate) kinds: BTreeMap<String, Kind>,
     pub(crate) connectors: HashMap<ConnectorName, Actions>,
+    /// What is counted for conditions.
+    pub(crate) usages: Vec<Counted>,
     /// The action of answering an approval.
     pub(crate) approve: Arc<Entity>,
 }
@@ -96,6 +99,8 @@ pub(crate) struct Action {
     /// Arguments that hold e-mail addresses.
     pub(crate) addresses: Vec<SmolStr>,
     pub(crate) bound: Option<Bound>,
+    /// Places of the usages that count its calls.
+    pub(crate) counted: Vec<usize>,
     pub(crate) risk: u8,
     /// An application asks about it: the person needs a grant of their own.
     pub(crate) of_application: bool,
@@ -127,13 +132,15 @@ impl Model {
         let approve = Arc::new(entities::action(&types, APPROVE, &BTreeSet::new()));
         let facts = config.facts.iter().map(|(name, fact)| (SmolStr::new(name), (*fact).into())).collect();
         let kinds = kinds(config, findings);
-        let mut model = Self { types, zone, facts, kinds, connectors: HashMap::new(), approve };
+        let mut model =
+            Self { types, zone, facts, kinds, connectors: HashMap::new(), usages: Vec::new(), approve };
         let mut names: BTreeSet<String> = GROUPS.iter().map(|(group, _)| (*group).to_owned()).collect();
         names.insert(APPROVE.to_owned());
         for connector in &config.connectors {
             let of_application = config.applications.contains(&connector.name);
             model.add(connector, of_application, &mut names, findings);
         }
+        model.count_usages(config, findings);
         model
     }
 
@@ -151,8 +158,11 @@ impl Model {
         self.connectors.values().flat_map(|actions| actions.tools.values().chain(actions.methods.values()))
     }
 
-    /// Marks which arguments policies may read.
+    /// Marks which arguments and usages policies may read.
     pub(crate) fn mark_read(&mut self, is_read: &dyn Fn(&str) -> bool) {
+        for counted in &mut self.usages {
+            counted.read = is_read("usage") && is_read(counted.name.as_str());
+        }
         for actions in self.connectors.values_mut() {
             let tools = actions.tools.values_mut();
             tools.chain(actions.methods.values_mut()).for_each(|action| action.input.mark_read(is_read));
@@ -251,6 +261,7 @@ impl Model {
             input,
             addresses: Vec::new(),
             bound: None,
+            counted: Vec::new(),
             risk,
             of_application: false,
         }

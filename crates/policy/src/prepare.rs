@@ -59,6 +59,9 @@ impl Snapshot {
             let domains = input::domains(arguments, &action.addresses);
             members.push((SmolStr::new_static("to_domains"), texts(domains.iter().map(String::as_str))));
         }
+        if let Some(usage) = self.usage_value(request).map_err(DenyCause::Error)? {
+            members.push((SmolStr::new_static("usage"), usage));
+        }
         let types = &self.model.types;
         let agent = Arc::new(entities::agent(types, &self.mentions, &request.agent));
         let user = request.user.as_deref().map(|person| Arc::new(entities::person(types, person)));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cedar_policy_core::ast::{
     Entity, EntityReference, EntityType, EntityUID, Expr, PrincipalOrResourceConstraint,
 };
-use placet_domain::{Gate, Obligation, PolicyId, Reason, Timestamp};
+use placet_domain::{Gate, Limit, Obligation, PolicyId, Reason, Timestamp};
 
 use crate::compare::Fingerprint;
 use crate::refute::Opening;
@@ -40,6 +40,8 @@ pub(crate) enum Class {
     Gate(Gate),
     /// Forbids, unless something is done with the call.
     Duty(Obligation),
+    /// Forbids, unless a counter has room for the call.
+    Limit(Arc<Limit>),
     /// Forbids.
     Veto,
 }

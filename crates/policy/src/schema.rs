@@ -7,6 +7,7 @@ use std::fmt::Write;
 use crate::AttributeType;
 use crate::model::{APPROVE, Action, GROUPS, Model};
 use crate::shape::{Record, Shape};
+use crate::usage;
 
 /// The entities that do not depend on the configuration.
 const FIXED: &str = "\
@@ -85,13 +86,20 @@ impl Model {
             None => "Tool".to_owned(),
         };
         let domains = if action.addresses.is_empty() { "" } else { "\n    to_domains: Set<String>," };
+        let usages = self.usages.iter().map(|counted| {
+            format!("{}: {}", quoted(counted.name.as_str()), usage::type_of(&counted.rule.measure))
+        });
+        let usage = match self.usages.is_empty() {
+            true => String::new(),
+            false => format!("\n    usage: {},", braced(usages)),
+        };
         let input = record(&action.input, 2);
         line(
             text,
             &format!(
                 "action {} in [{groups}] appliesTo {{\n  principal: [Agent, User],\n  resource: [{resource}],\n  \
                  context: {{\n    input: {input},\n    input_unknown: Set<String>,\n    instance: String,\n    \
-                 mandate: {mandate},\n    risk: Long,\n    time: {TIME},{domains}\n    user?: User,\n  }},\n}};",
+                 mandate: {mandate},\n    risk: Long,\n    time: {TIME},{domains}{usage}\n    user?: User,\n  }},\n}};",
                 quoted(&action.name)
             ),
         );

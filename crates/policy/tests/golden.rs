@@ -7,8 +7,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use placet_domain::{
-    AccessRequest, Agent, AgentStatus, Decision, DenyCause, Instance, InstanceId, Json, Mandate, Object,
-    Operation, Person, PolicyId, ResourceFacts, Tier, Timestamp, ToolCall, ToolDefinition, Verdict,
+    AccessRequest, Agent, AgentStatus, Decision, DenyCause, Instance, InstanceId, Json, Level, Mandate,
+    Object, Operation, Person, PolicyId, ResourceFacts, Tier, Timestamp, ToolCall, ToolDefinition, Verdict,
 };
 use placet_policy::{
     AttributeType, ConnectorModel, PolicyConfig, PolicySource, Resolver, ResourceBinding, Snapshot,
@@ -25,7 +25,7 @@ fn file(name: &str) -> String {
 }
 
 fn sources() -> Vec<PolicySource> {
-    ["approvals.cedar", "crm.cedar", "owners.cedar"]
+    ["approvals.cedar", "crm.cedar", "limits.cedar", "owners.cedar"]
         .map(|name| PolicySource { name: name.to_owned(), text: file(name) })
         .into()
 }
@@ -166,6 +166,7 @@ fn request(
         resource: binding.map(|binding| binding.resource),
         facts: found,
         lifted: lifted.iter().map(|gate| gate.parse::<PolicyId>().unwrap()).collect(),
+        usage: placet_domain::Usage::default(),
     }
 }
 
@@ -294,15 +295,29 @@ const ROWS: &[(&str, &str, &str, &[&str])] = &[
     ("for-dana", "crm.tasks/cancel", r#"{"taskId":"t"}"#, &[]),
 ];
 
+/// Calls that meet limits: each limit in turn has no room.
+const LIMITED: &[(&str, &str, &str)] = &[
+    ("for-dana", "crm.update_deal", r#"{"deal_id":"789","amount":500}"#),
+    // Nobody is asked about it.
+    ("for-dana", "crm.update_deal", r#"{"deal_id":"789","stage":"Closed Won"}"#),
+    ("for-dana", "crm.send_email", r#"{"to":["ana@example.com"],"subject":"s","body":"b"}"#),
+];
+
 fn told(decision: &Decision) -> String {
     let ids: Vec<&str> = decision.reasons.iter().map(|reason| reason.policy.as_str()).collect();
     let cause = match &decision.verdict {
         Verdict::Deny(DenyCause::Arguments(why) | DenyCause::Error(why)) => format!(" error: {why}"),
+        Verdict::Deny(DenyCause::Limit(exceeded)) => format!(" limit: {exceeded}"),
         Verdict::Deny(DenyCause::NoGrant) => " no grant".to_owned(),
         Verdict::Deny(DenyCause::Veto) => " veto".to_owned(),
         Verdict::Allow | Verdict::RequireApproval(_) => String::new(),
     };
-    format!("{}{cause} [{}]", decision.verdict.as_str(), ids.join(", "))
+    let counts: Vec<String> = decision
+        .charges
+        .iter()
+        .map(|charge| format!("\n    counts {} on {} for {}", charge.amount, charge.meter, charge.of))
+        .collect();
+    format!("{}{cause} [{}]{}", decision.verdict.as_str(), ids.join(", "), counts.concat())
 }
 
 #[test]
@@ -315,6 +330,15 @@ fn starter_policies_decide_as_the_golden_file_says() {
         let decision = snapshot.decide(&request(&snapshot, persona(who), operation, arguments, lifted));
         let with = if lifted.is_empty() { String::new() } else { format!(" lifted {}", lifted.join(", ")) };
         writeln!(matrix, "{who} {operation} {arguments}{with}\n    {}", told(&decision)).unwrap();
+    }
+    for (who, operation, arguments) in LIMITED {
+        let mut request = request(&snapshot, persona(who), operation, arguments, &[]);
+        for charge in snapshot.decide(&request).charges {
+            let (used, room_at) = (charge.rate.unwrap().most, Some(charge.until));
+            request.usage.full = vec![Level { key: charge.key, used, room_at }];
+            let decision = snapshot.decide(&request);
+            writeln!(matrix, "{who} {operation} {arguments} without room\n    {}", told(&decision)).unwrap();
+        }
     }
     for empty in [Snapshot::empty(&config()), Snapshot::load(&[], &config()).unwrap()] {
         for operation in ["crm.get_deal", "crm.update_deal"] {

@@ -10,7 +10,9 @@ use placet_engine::{
     Ports, RegistryRules, TrustedIssuer,
 };
 use placet_identity::{Deployment, KeySet, TokenKey};
-use placet_policy::{AttributeType, ConnectorModel, FactType, PolicyConfig, PolicySource, ResourceBinding};
+use placet_policy::{
+    AttributeType, ConnectorModel, FactType, PolicyConfig, PolicySource, ResourceBinding, UsageRule,
+};
 
 use crate::{
     Failpoints, FakeClock, FakeConnectors, FakeNotifier, FakePeople, FakeProviders, MemoryAccounts,
@@ -272,6 +274,13 @@ impl WorldBuilder {
     #[must_use]
     pub fn enforcer(mut self, connector: &str, agent: &str) -> Self {
         self.trust.decisions.enforcers.push((connector.parse().unwrap(), agent.parse().unwrap()));
+        self
+    }
+
+    /// Counts something for conditions.
+    #[must_use]
+    pub fn usage(mut self, name: &str, rule: UsageRule) -> Self {
+        self.policy.usages.insert(name.parse().unwrap(), rule);
         self
     }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{
     APPROVAL_USE, Config, ConfigError, DRAIN, LISTEN, People, SEGMENT_BYTES, application, connector, control,
-    fact_type, issuer, people::PersonEntry, registry, transmitter,
+    fact_type, issuer, people::PersonEntry, registry, transmitter, usage,
 };
 
 #[derive(Debug, Deserialize)]
@@ -45,6 +45,8 @@ struct File {
     application: BTreeMap<String, application::Entry>,
     #[serde(default)]
     enforcers: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    usage: BTreeMap<String, usage::Entry>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -132,6 +134,10 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
     for (name, kind) in file.policy.facts {
         let kind = fact_type(&kind).map_err(|message| wrong(format!("policy.facts.{name}"), message))?;
         policy.facts.insert(name, kind);
+    }
+    for (name, entry) in file.usage {
+        let (name, rule) = usage::resolve(&name, entry)?;
+        policy.usages.insert(name, rule);
     }
     let control = control::resolve(&folder, file.control, file.roles, file.sign_in)?;
     let mut connectors = Vec::new();

@@ -137,6 +137,11 @@ catalogue! {
     Halted = 1231, "stopped by a person",
         "stop this run and do not retry; it goes on when a person runs `placet resume`";
 
+    // What limits said.
+    /// A limit has no room for the call.
+    LimitReached = 1241, "limit reached",
+        "do not retry before the moment that the refusal names; `placet limits` shows what is used";
+
     // What people said.
     /// The call waits for a person.
     ApprovalRequired = 1301, "approval required",

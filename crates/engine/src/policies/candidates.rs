@@ -195,6 +195,10 @@ impl Engine {
             };
             match (loaded, candidate.kind) {
                 (Ok(loaded), CandidateKind::Canary) => {
+                    if let Err(error) = self.cover(loaded.snapshot.longest_window()).await {
+                        tracing::error!(%error, "a canary whose limits cannot be counted is not tried");
+                        continue;
+                    }
                     trials.canary = Some((candidate.agents.into_iter().collect(), loaded.snapshot));
                 }
                 (Ok(loaded), _) => trials.shadow = Some(loaded.snapshot),

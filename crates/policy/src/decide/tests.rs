@@ -257,6 +257,7 @@ fn request(snapshot: &Snapshot, dice: &mut Dice) -> AccessRequest {
         resource,
         facts,
         lifted: Vec::new(),
+        usage: placet_domain::Usage::default(),
     }
 }
 
@@ -355,7 +356,9 @@ fn the_index_changes_nothing_that_stock_cedar_says() {
             {
                 let whole = stock.request(&full, principal);
                 for gates in [false, true] {
-                    let counts = |class: &Class| matches!(class, Class::Gate(_) | Class::Duty(_)) == gates;
+                    let counts = |class: &Class| {
+                        matches!(class, Class::Gate(_) | Class::Duty(_) | Class::Limit(_)) == gates
+                    };
                     let tally = snapshot.tally(pass, &prepared, request.now, &counts);
                     let (ours, stock) = (ours(&snapshot, &tally), stock.say(&whole, &entities, gates));
                     assert_eq!(ours, stock, "{request:?}\n{text}");

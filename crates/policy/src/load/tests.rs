@@ -56,6 +56,7 @@ fn sound_policies_of_every_class_are_accepted() {
 #[test]
 fn what_cedar_would_ignore_is_refused_with_its_place() {
     let scope = r#"(principal, action == Action::"crm.update", resource)"#;
+    let limit = |rest: &str| format!("@id(\"a\") @unless(\"rate_limit\") {rest} forbid {scope};");
     for (text, expected) in [
         (format!("permit {scope};"), "no `@id`"),
         (format!("@id(\"a b\") permit {scope};"), "is not a policy id"),
@@ -66,6 +67,13 @@ fn what_cedar_would_ignore_is_refused_with_its_place() {
         (format!("@id(\"a\") @unles(\"approval\") forbid {scope};"), "unknown annotation `@unles`"),
         (format!("@id(\"a\") @mood(\"shadow\") forbid {scope};"), "unknown annotation `@mood`"),
         (format!("@id(\"a\") @mode(\"off\") forbid {scope};"), "unknown mode `off`"),
+        (limit("@limit(\"20\")"), "is not a limit"),
+        (limit("@limit(\"20/1y\")"), "is not a window"),
+        (limit("@limit(\"-1/1h\")"), "is not an amount"),
+        (limit("@limit(\"20/1h\") @key(\"principal\")"), "is no key of a limit"),
+        (limit("@limit(\"20/1h\") @sum(\"\")"), "names no argument"),
+        (limit("@limit(\"20/1h\") @fields(\"x\")"), "`@fields` has no effect here"),
+        (limit(""), "without `@limit`"),
         (format!("@id(\"a\") @unless(\"aproval\") forbid {scope};"), "unknown kind `aproval`"),
         (
             format!("@id(\"a\") @unless(\"approval\") @approvers(\"x\") permit {scope};"),
