@@ -12,6 +12,7 @@ mod book;
 mod bureau;
 mod caller;
 mod conformance;
+mod conformance_client;
 mod crash;
 mod crm;
 mod dice;
@@ -41,6 +42,9 @@ type Check = (&'static str, &'static str, fn(&[String]) -> Result<(), Failure>);
 
 const CHECKS: &[Check] = &[
     ("conformance", "the MCP conformance suite, directly and through the gateway", |_| conformance::run()),
+    ("conformance-client", "the suite's authorization scenarios, with Placet as the client", |_| {
+        conformance_client::run()
+    }),
     ("peers", "foreign MCP clients and servers through the gateway", |_| peers::run()),
     ("ledger-foreign", "a ledger of the running binary, verified by another program", |_| {
         ledger_foreign::run()

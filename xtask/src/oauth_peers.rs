@@ -25,19 +25,12 @@ const SCENARIO: Duration = Duration::from_secs(60);
 const OF_CODES: [&str; 3] =
     ["authorization_endpoint", "response_types_supported", "code_challenge_methods_supported"];
 
-/// What of the suite does not apply, and why.
-const INAPPLICABLE: [(&str, &str); 2] = [
-    (
-        "authorization-code-grant",
-        "Placet grants nothing at an authorization endpoint: agents have credentials of their own, people come by token \
-         exchange or ID-JAG",
-    ),
-    (
-        "client scenarios auth/*",
-        "they look at a client that finds its authorization server; Placet is a client of tools only, and sends them \
-         the credential that the operator wrote down, nothing that it found",
-    ),
-];
+/// What of the suite does not apply, and why. Its scenarios for clients are the check `conformance-client`.
+const INAPPLICABLE: [(&str, &str); 1] = [(
+    "authorization-code-grant",
+    "Placet grants nothing at an authorization endpoint: agents have credentials of their own, people come by token \
+     exchange or ID-JAG",
+)];
 
 /// Runs the check.
 #[expect(clippy::print_stdout, reason = "the figures of the check")]

@@ -27,7 +27,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("scan", &["domain", "policy", "wire"]),
     ("engine", &["domain", "identity", "ledger", "policy"]),
     ("store", &["domain", "engine", "ledger"]),
-    ("connect", &["domain", "engine", "wire"]),
+    ("connect", &["domain", "engine", "identity", "wire"]),
     ("gateway", &["domain", "engine", "wire"]),
     ("control", &["domain", "engine", "identity", "policy"]),
     (

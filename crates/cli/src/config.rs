@@ -6,6 +6,7 @@ mod connector;
 mod control;
 mod file;
 mod issuer;
+mod oauth;
 mod people;
 mod registry;
 mod transmitter;

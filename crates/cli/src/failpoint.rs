@@ -11,7 +11,10 @@ use placet_connect::McpConnectors;
 use placet_domain::{ConnectorName, Json, Object, ToolCall, ToolDefinition, ToolName};
 use placet_engine::{
     Passage, Placet,
-    ports::{ConnectError, Connectors, Link, Passed, Performed, Relay, UpstreamSession},
+    ports::{
+        ConnectError, Connectors, Link, LoginError, LoginStep, Passed, Performed, Relay, SignedIn,
+        UpstreamSession,
+    },
 };
 use placet_ledger::Step;
 
@@ -106,5 +109,21 @@ impl Connectors for Failing {
         arguments: Object,
     ) -> Result<Json, ConnectError> {
         self.connectors.facts(connector, tool, arguments).await
+    }
+
+    fn standing(&self, connector: &ConnectorName) -> Result<(), String> {
+        self.connectors.standing(connector)
+    }
+
+    async fn begin_login(&self, connector: &ConnectorName, redirect: &str) -> Result<LoginStep, LoginError> {
+        self.connectors.begin_login(connector, redirect).await
+    }
+
+    async fn end_login(&self, connector: &ConnectorName, answer: &str) -> Result<SignedIn, LoginError> {
+        self.connectors.end_login(connector, answer).await
+    }
+
+    async fn forget_login(&self, connector: &ConnectorName) -> Result<bool, LoginError> {
+        self.connectors.forget_login(connector).await
     }
 }

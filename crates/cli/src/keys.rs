@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use placet_connect::VaultKey;
 use placet_domain::{Digest, Timestamp};
 use placet_engine::ports::Entropy;
 use placet_identity::{KeySet, TokenKey};
@@ -116,6 +117,12 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
 const TOKEN_KEY: &str = "keys/token.key";
 /// The ends of the keys before it, one a line: public key in hexadecimal, and microseconds.
 const RETIRED: &str = "keys/token.retired";
+
+/// The key that seals sign-ins at upstream systems.
+pub(crate) fn vault_key(home: &Path, entropy: &dyn Entropy) -> Result<VaultKey, KeyError> {
+    let path = home.join("keys/vault.key");
+    VaultKey::new(&seed(&path, entropy)?).ok_or(KeyError::Malformed { path })
+}
 
 /// The 32 bytes of a key file; made if there is none.
 pub(crate) fn seed(path: &Path, entropy: &dyn Entropy) -> Result<[u8; 32], KeyError> {

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use placet_connect::{McpConnectors, Web};
+use placet_connect::{McpConnectors, Safe, Web};
 use placet_control::{Access, Bound, Control, ControlConfig, Directory};
 use placet_engine::{Engine, EngineConfig, Ports, ports::Clock as _};
 use placet_gateway::{Gateway, GatewayConfig, GuardConfig};
@@ -124,7 +124,13 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
     let ledger = Arc::new(opened.ledger);
 
     // The engine and its ports.
-    let connectors = Arc::new(McpConnectors::new(config.connectors.clone())?);
+    let safe = Safe {
+        vault: store.vault(),
+        key: Arc::new(keys::vault_key(home, &*entropy)?),
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+    };
+    let connectors = Arc::new(McpConnectors::new(config.connectors.clone(), Some(&safe))?);
     let ledger_port = Arc::new(LedgerPort::new(ledger.clone()));
     let ports = Ports {
         clock,

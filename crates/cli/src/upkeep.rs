@@ -55,6 +55,10 @@ pub(crate) async fn settle(engine: &Engine, store: &SqliteStore) -> Result<(), L
 pub(crate) async fn refresh_all(engine: &Engine, config: &Config) -> bool {
     let mut all = true;
     for connector in &config.connectors {
+        // Known to be waiting for somebody to sign in: looked at again when they have.
+        if engine.ports().connectors.standing(&connector.name).is_err() {
+            continue;
+        }
         if let Err(refusal) = engine.refresh(&connector.name).await {
             all = false;
             tracing::warn!(connector = %connector.name, why = %refusal.why, "the tools could not be looked at");

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use crate::oauth::OauthConfig;
 use http::{HeaderName, Uri};
 use placet_domain::ConnectorName;
 /// A value that does not print.
@@ -16,6 +17,8 @@ pub struct ConnectorConfig {
     pub transport: Transport,
     /// Credentials sent with every request (HTTP only). The agent's own never leave.
     pub headers: Vec<(HeaderName, Secret)>,
+    /// How it gets the tokens that its upstream wants (HTTP only).
+    pub oauth: Option<OauthConfig>,
     /// How long a call may take before its outcome is unknown.
     pub deadline: Duration,
 }
@@ -78,6 +81,14 @@ pub enum ConfigError {
     /// Headers for a child process.
     #[error("connector `{0}`: a child process gets no headers; give it `environment`")]
     HeadersOfChild(ConnectorName),
+    /// A sign-in that cannot be.
+    #[error("connector `{connector}`: {rule}")]
+    Oauth {
+        /// Whose.
+        connector: ConnectorName,
+        /// The rule it breaks.
+        rule: &'static str,
+    },
     /// No program, or a variable that cannot be passed.
     #[error("connector `{connector}`: {rule}")]
     Command {

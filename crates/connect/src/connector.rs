@@ -13,6 +13,7 @@ use crate::{
     ending::Ending,
     house::House,
     http::Http,
+    oauth::{Account, Challenge, Safe},
     outlet::Outlet,
     sessions::Handles,
     stdio::Stdio,
@@ -48,9 +49,13 @@ pub(crate) enum Way {
 }
 
 impl Connector {
-    pub(crate) fn new(config: &ConnectorConfig, handles: Handles) -> Result<Self, ConfigError> {
+    pub(crate) fn new(
+        config: &ConnectorConfig,
+        handles: Handles,
+        safe: Option<&Safe>,
+    ) -> Result<Self, ConfigError> {
         let transport = match &config.transport {
-            Transport::Http { url } => Way::Http(Box::new(Http::new(config, url, handles)?)),
+            Transport::Http { url } => Way::Http(Box::new(Http::new(config, url, handles, safe)?)),
             Transport::Stdio { .. } => Way::Stdio(Box::new(Stdio::new(config, handles)?)),
         };
         Ok(Self { transport, house: House::default(), deadline: config.deadline })
@@ -120,6 +125,22 @@ impl Connector {
 
     pub(crate) async fn probe(&self) -> Result<String, ConnectError> {
         self.house.probe(&self.transport).await
+    }
+
+    /// Its sign-in, if it needs one.
+    pub(crate) fn account(&self) -> Option<&Account> {
+        match &self.transport {
+            Way::Http(http) => http.account(),
+            Way::Stdio(_) => None,
+        }
+    }
+
+    /// What the upstream says to somebody who has not signed in.
+    pub(crate) async fn challenge(&self) -> Result<Challenge, ConnectError> {
+        match &self.transport {
+            Way::Http(http) => http.challenge().await,
+            Way::Stdio(_) => Ok(Challenge::default()),
+        }
     }
 
     pub(crate) async fn shutdown(&self) {

@@ -21,6 +21,8 @@ pub(crate) enum Ending {
     Lost(String),
     /// With something that is not MCP.
     Malformed(String),
+    /// With our credential refused, or without one. `sent` tells whether the upstream said so itself.
+    Unauthorized { sent: bool, detail: String },
 }
 
 /// An answer and where it came from.
@@ -57,6 +59,8 @@ impl Ending {
             Self::Status(status) => without_answer(Outcome::Failed, true, status_detail(status)),
             Self::NoSession { sent } => without_answer(Outcome::Failed, sent, SESSION_ENDED.to_owned()),
             Self::NotSent(detail) => without_answer(Outcome::Failed, false, detail),
+            // Authorization comes before the work: what was refused has not run.
+            Self::Unauthorized { sent, detail } => without_answer(Outcome::Failed, sent, detail),
             Self::Lost(detail) | Self::Malformed(detail) => without_answer(Outcome::Unknown, true, detail),
         }
     }
@@ -74,6 +78,7 @@ impl Ending {
             Self::NoSession { .. } => Err(ConnectError::NoSession),
             Self::NotSent(detail) | Self::Lost(detail) => Err(ConnectError::Unreachable(detail)),
             Self::Malformed(detail) => Err(ConnectError::Protocol(detail)),
+            Self::Unauthorized { detail, .. } => Err(ConnectError::Refused(detail)),
         }
     }
 }

@@ -172,8 +172,10 @@ async fn discover(way: &Way) -> Result<Option<Open>, ConnectError> {
     let ask =
         Ask { method: "server/discover", tool: None, params: &params, link: &link, deadline: Some(GREETING) };
     let ending = way.ask(ask, Outlet::Nowhere).await;
-    if let Ending::NotSent(detail) = ending {
-        return Err(ConnectError::Unreachable(detail));
+    match ending {
+        Ending::NotSent(detail) => return Err(ConnectError::Unreachable(detail)),
+        Ending::Unauthorized { detail, .. } => return Err(ConnectError::Refused(detail)),
+        _ => {}
     }
     let Ok(Passed { answer: Some(Answered::Result(result)), .. }) = ending.passed() else { return Ok(None) };
     let Ok(result) = Json::parse(&result) else { return Ok(None) };

@@ -18,7 +18,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use parking_lot::RwLock;
 use placet_domain::{Object, ToolDefinition, ToolName};
 use placet_engine::ports::{Answered, ConnectError, Link, Passed, Relay, UpstreamSession};
@@ -30,11 +30,13 @@ use crate::{
     connector::Ask,
     ending::{Ending, Reply},
     frame,
+    oauth::{Account, Challenge, Safe, is_near},
     outlet::Outlet,
     sessions::{Handles, Sessions},
 };
 use client::{Answer, Client, ClientError};
 use exchange::{Exchange, Read, read_acceptance};
+pub(crate) use line::causes;
 use session::Session;
 
 /// How long a message may take that nobody waits for: a cancellation, the end of a session.
@@ -47,6 +49,8 @@ pub(crate) struct Http {
     client: Client,
     /// Content type, accepted types and credentials.
     headers: HeaderMap,
+    /// Whose tokens go with every request, if the upstream wants some.
+    account: Option<Arc<Account>>,
     deadline: Duration,
     ids: AtomicI64,
     sessions: Sessions<Session>,
@@ -55,7 +59,12 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    pub(crate) fn new(config: &ConnectorConfig, url: &Uri, handles: Handles) -> Result<Self, ConfigError> {
+    pub(crate) fn new(
+        config: &ConnectorConfig,
+        url: &Uri,
+        handles: Handles,
+        safe: Option<&Safe>,
+    ) -> Result<Self, ConfigError> {
         let url_error = |rule| ConfigError::Url { connector: config.name.clone(), rule };
         match url.scheme_str() {
             Some("http" | "https") => {}
@@ -75,6 +84,7 @@ impl Http {
                 ClientError::Tls(error) => ConfigError::Tls(error),
             })?,
             headers: headers(config)?,
+            account: account(config, url, safe)?,
             deadline: config.deadline,
             ids: AtomicI64::new(1),
             sessions: Sessions::new(handles),
@@ -243,7 +253,7 @@ impl Http {
         let response = tokio::select! {
             biased;
             () = outlet.closed() => return Ok(()),
-            response = within(Some(self.deadline), self.client.send(Method::GET, headers, Bytes::new())) => {
+            response = within(Some(self.deadline), self.send(Method::GET, headers, Bytes::new())) => {
                 response.ok_or_else(|| late(Some(self.deadline)))??
             }
         };
@@ -286,8 +296,7 @@ impl Http {
         let mut headers = self.headers.clone();
         headers.remove(header::CONTENT_TYPE);
         session.mark(&mut headers);
-        let ended =
-            tokio::time::timeout(COURTESY, self.client.send(Method::DELETE, headers, Bytes::new())).await;
+        let ended = tokio::time::timeout(COURTESY, self.send(Method::DELETE, headers, Bytes::new())).await;
         if !matches!(ended, Ok(Ok(_))) {
             tracing::debug!(url = %self.url, "the upstream did not hear that a session has ended");
         }
@@ -298,18 +307,79 @@ impl Http {
         let mut headers = self.headers.clone();
         session.mark(&mut headers);
         let reason = Object::new().with("reason", "the deadline has passed");
-        let (client, body) = (self.client.clone(), frame::cancelled(id, &reason).into());
+        let (client, account) = (self.client.clone(), self.account.clone());
+        let body = frame::cancelled(id, &reason).into();
         tokio::spawn(async move {
-            let sending = client.send(Method::POST, headers, body);
+            let sending = send(&client, account.as_ref(), Method::POST, headers, body);
             if let Ok(Ok(response)) = tokio::time::timeout(COURTESY, sending).await {
                 let _accepted = read_acceptance(response, true);
             }
         });
     }
 
-    async fn post(&self, headers: HeaderMap, body: Bytes) -> Result<Answer, Ending> {
-        self.client.send(Method::POST, headers, body).await
+    /// The sign-in, if the upstream wants one.
+    pub(crate) fn account(&self) -> Option<&Account> {
+        self.account.as_deref()
     }
+
+    /// What the upstream says to somebody without a token. Asked with a request that has no effect.
+    pub(crate) async fn challenge(&self) -> Result<Challenge, ConnectError> {
+        let body = encode_request(&0.into(), "server/discover", &Object::new()).into_bytes();
+        let asking = self.client.send(Method::POST, self.headers.clone(), body);
+        let asked = tokio::time::timeout(self.deadline, asking).await;
+        let answer = match asked.unwrap_or_else(|_| Err(late(Some(self.deadline)))) {
+            Ok(answer) => answer,
+            Err(ending) => return ending.passed().map(|_| Challenge::default()),
+        };
+        Ok(match answer.status {
+            StatusCode::UNAUTHORIZED => Challenge::of(&answer.headers),
+            _ => Challenge::default(),
+        })
+    }
+
+    async fn post(&self, headers: HeaderMap, body: Bytes) -> Result<Answer, Ending> {
+        self.send(Method::POST, headers, body).await
+    }
+
+    async fn send(&self, method: Method, headers: HeaderMap, body: Bytes) -> Result<Answer, Ending> {
+        send(&self.client, self.account.as_ref(), method, headers, body).await
+    }
+}
+
+/// Sends a request with the token of this upstream, if it wants one. Once, whatever is answered.
+async fn send(
+    client: &Client,
+    account: Option<&Arc<Account>>,
+    method: Method,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> Result<Answer, Ending> {
+    let Some(account) = account else { return client.send(method, headers, body).await };
+    let used = account.authorize(&mut headers).await?;
+    let answer = client.send(method, headers, body).await?;
+    match account.challenged(&used, answer.status, &answer.headers).await {
+        None => Ok(answer),
+        Some(refused) => Err(refused),
+    }
+}
+
+/// The sign-in of a connector whose upstream wants one. What would leave without TLS would be anybody's.
+fn account(
+    config: &ConnectorConfig,
+    url: &Uri,
+    safe: Option<&Safe>,
+) -> Result<Option<Arc<Account>>, ConfigError> {
+    let Some(oauth) = &config.oauth else { return Ok(None) };
+    let wrong = |rule| ConfigError::Oauth { connector: config.name.clone(), rule };
+    let safe = safe.ok_or_else(|| wrong("there is nowhere to keep its sign-in"))?;
+    if config.headers.iter().any(|(name, _)| *name == header::AUTHORIZATION) {
+        return Err(wrong("`oauth` sets `Authorization`; take it out of `headers`"));
+    }
+    if url.scheme_str() != Some("https") && !url.host().is_some_and(is_near) {
+        return Err(wrong("with `oauth` the URL begins with `https://`, except on this machine"));
+    }
+    let account = Account::new(config.name.clone(), url.clone(), oauth.clone(), safe.clone());
+    account.map(|account| Some(Arc::new(account))).map_err(ConfigError::Tls)
 }
 
 /// Not in the `http` crate's list.

@@ -8,6 +8,7 @@ mod ending;
 mod frame;
 mod house;
 mod http;
+mod oauth;
 mod outlet;
 mod pending;
 mod sessions;
@@ -20,4 +21,5 @@ mod web;
 
 pub use config::{ConfigError, ConnectorConfig, Secret, Transport};
 pub use connectors::McpConnectors;
+pub use oauth::{ClientProof, OauthClient, OauthConfig, OauthGrant, Safe, VaultKey};
 pub use web::Web;

@@ -64,6 +64,9 @@ impl Stdio {
         if !config.headers.is_empty() {
             return Err(ConfigError::HeadersOfChild(config.name.clone()));
         }
+        if config.oauth.is_some() {
+            return Err(error("a child process signs in nowhere; `oauth` is for MCP over HTTP"));
+        }
         let command = Command {
             connector: config.name.clone(),
             program: command.clone(),

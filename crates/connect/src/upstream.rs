@@ -121,10 +121,11 @@ impl Upstream {
             name: "crm".parse().unwrap(),
             transport: Transport::Http { url },
             headers: Vec::new(),
+            oauth: None,
             deadline,
         };
         change(&mut config);
-        Connector::new(&config, Handles::default()).unwrap()
+        Connector::new(&config, Handles::default(), None).unwrap()
     }
 
     pub(crate) fn requests(&self, method: &str) -> Vec<Seen> {

@@ -21,6 +21,8 @@ use crate::{
 #[derive(Debug, Serialize)]
 pub(crate) struct ConnectorView {
     name: String,
+    /// Why nothing can be sent until somebody has signed in at the upstream.
+    sign_in: Option<String>,
     tools: Vec<ToolView>,
 }
 
@@ -50,6 +52,7 @@ pub(crate) async fn list(State(control): State<Arc<Control>>) -> Answer<Connecto
     let tools = control.engine.tools();
     let connectors = control.config.connectors.iter().map(|name| ConnectorView {
         name: name.to_string(),
+        sign_in: control.engine.ports().connectors.standing(name).err(),
         tools: tools.iter().filter(|tool| tool.connector == *name).map(view).collect(),
     });
     Answer::new("placet/v1/connectors", ConnectorList { connectors: connectors.collect() })

@@ -15,6 +15,7 @@ mod halts;
 mod instances;
 mod keys;
 mod limits;
+mod logins;
 mod peer;
 mod people;
 mod plan;

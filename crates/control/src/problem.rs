@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use placet_domain::{Code, Refusal};
-use placet_engine::{AnswerError, ChangeError, HaltError, RegisterError, StartError};
+use placet_engine::{AnswerError, ChangeError, HaltError, RegisterError, StartError, UpstreamLoginError};
 use serde::Serialize;
 
 use crate::policies::FindingView;
@@ -158,6 +158,16 @@ impl IntoResponse for Problem {
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
+    }
+}
+
+impl From<UpstreamLoginError> for Problem {
+    fn from(error: UpstreamLoginError) -> Self {
+        let again = "mend what is named, then run `placet connector login` again";
+        match error {
+            UpstreamLoginError::Login(error) => Self::new(Fault::Upstream, error.to_string(), again),
+            UpstreamLoginError::Ledger(_) => Self::new(Fault::Unavailable, causes(&error), again),
+        }
     }
 }
 

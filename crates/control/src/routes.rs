@@ -14,7 +14,8 @@ use placet_policy::ControlGroup;
 use crate::{
     Control,
     access::{self, About},
-    agents, approvals, connectors, credentials, halts, instances, keys, limits, peer, people, plan, policies,
+    agents, approvals, connectors, credentials, halts, instances, keys, limits, logins, peer, people, plan,
+    policies,
     problem::{Fault, Problem},
     scim, status, who,
 };
@@ -104,6 +105,27 @@ pub(crate) const ROUTES: &[Route] = &[
         ControlGroup::Administer,
         About::Connector,
         |verb| on(verb, connectors::accept),
+    ),
+    post(
+        "/v1/connectors/{name}/login",
+        "connectors.login",
+        ControlGroup::Administer,
+        About::Connector,
+        |verb| on(verb, logins::begin),
+    ),
+    post(
+        "/v1/connectors/{name}/login/answer",
+        "connectors.login-answer",
+        ControlGroup::Administer,
+        About::Connector,
+        |verb| on(verb, logins::end),
+    ),
+    post(
+        "/v1/connectors/{name}/logout",
+        "connectors.logout",
+        ControlGroup::Administer,
+        About::Connector,
+        |verb| on(verb, logins::forget),
     ),
     get("/v1/halts", "halts.list", About::Whole, |verb| on(verb, halts::list)),
     post("/v1/halts", "halts.stop", ControlGroup::Stop, About::Target, |verb| on(verb, halts::kill)),

@@ -271,6 +271,10 @@ pub enum RegistryChange {
     LogKeyChanged,
     /// Another key signs tokens.
     TokenKeyRotated,
+    /// An operator has signed in at the authorization server of an upstream.
+    UpstreamSignedIn,
+    /// What was kept of a sign-in at an upstream was forgotten.
+    UpstreamSignedOut,
 }
 
 impl RegistryChange {
@@ -302,6 +306,7 @@ impl RegistryChange {
             | Self::PolicyWithdrawn => "policy",
             Self::ToolAccepted | Self::ToolQuarantined => "pin",
             Self::KeyActivated | Self::LogKeyChanged | Self::TokenKeyRotated => "key",
+            Self::UpstreamSignedIn | Self::UpstreamSignedOut => "upstream",
         }
     }
 
@@ -340,6 +345,8 @@ impl RegistryChange {
             Self::KeyActivated => "key_activated",
             Self::LogKeyChanged => "log_key_changed",
             Self::TokenKeyRotated => "token_key_rotated",
+            Self::UpstreamSignedIn => "upstream_signed_in",
+            Self::UpstreamSignedOut => "upstream_signed_out",
         }
     }
 }

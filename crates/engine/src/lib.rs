@@ -17,6 +17,7 @@ mod instances;
 mod keys;
 mod limits;
 mod listing;
+mod logins;
 mod passage;
 mod pipeline;
 mod placet;
@@ -46,6 +47,7 @@ pub use inquiry::{Application, Asked, DecisionRules, Inquiry, Vocabulary};
 pub use instances::{StartError, StartRequest, Started};
 pub use keys::{LogKeyChange, RotateError, Rotation};
 pub use limits::Counter;
+pub use logins::UpstreamLoginError;
 pub use passage::{Passage, PassageKind};
 pub use placet::Placet;
 pub use policies::{

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod directory;
+mod logins;
 mod revisions;
 
 use std::{sync::Arc, time::Duration};
@@ -21,6 +22,7 @@ use crate::{LifeNotice, Passage, Placet};
 
 pub use accounts::{AccessKey, AccessKind, Account, Accounts};
 pub use directory::{Directory, Provisioned};
+pub use logins::{LoginError, LoginStep, SignedIn, Vault};
 pub use revisions::Revisions;
 
 /// The engine's ports. Composition happens once, in the binary.
@@ -404,6 +406,26 @@ pub trait Connectors: Send + Sync {
         tool: &ToolName,
         arguments: Object,
     ) -> Result<Json, ConnectError>;
+    /// Whether calls can be sent as far as credentials are concerned; else why not, and what an operator does. Known
+    /// without waiting.
+    fn standing(&self, connector: &ConnectorName) -> Result<(), String> {
+        let _ = connector;
+        Ok(())
+    }
+    /// Begins a sign-in at a connector's authorization server, from which the answer comes back to `redirect`.
+    async fn begin_login(&self, connector: &ConnectorName, redirect: &str) -> Result<LoginStep, LoginError> {
+        let _ = redirect;
+        Err(LoginError(format!("connector `{connector}` needs no sign-in")))
+    }
+    /// Ends a sign-in with the query that came back. Its tokens are kept, and used from here on.
+    async fn end_login(&self, connector: &ConnectorName, answer: &str) -> Result<SignedIn, LoginError> {
+        let _ = answer;
+        Err(LoginError(format!("connector `{connector}` needs no sign-in")))
+    }
+    /// Forgets a connector's sign-in; `false` if there is none.
+    async fn forget_login(&self, connector: &ConnectorName) -> Result<bool, LoginError> {
+        Err(LoginError(format!("connector `{connector}` needs no sign-in")))
+    }
 }
 
 /// Tells people that something waits for them. Best effort: nothing depends on it.

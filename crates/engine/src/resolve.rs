@@ -1,7 +1,7 @@
 //! From a parsed call to the complete input of a decision: the tool's pin, the resource, its facts, the people.
 
 use placet_domain::{
-    AccessRequest, Code, Object, Operation, Pin, Refusal, ResourceFacts, Timestamp, ToolCall,
+    AccessRequest, Code, ConnectorName, Object, Operation, Pin, Refusal, ResourceFacts, Timestamp, ToolCall,
 };
 use placet_policy::{BindError, Binding, Resolver, Snapshot};
 
@@ -53,6 +53,7 @@ impl Engine {
         request: &AccessRequest,
     ) -> Result<Found, Refusal> {
         self.unless_road_halted(request.call.connector(), Some(request.call.operation()))?;
+        self.unless_signed_out(request.call.connector())?;
         let pin = self.accepted_pin(&request.call)?;
         self.within_charter(&request.agent, request.call.connector(), request.call.operation())?;
         let binding = policies.binding(&request.call).map_err(unbound)?;
@@ -65,6 +66,14 @@ impl Engine {
             _ => None,
         };
         Ok(Found { pin, binding, facts })
+    }
+
+    /// Nothing is judged that could not be sent.
+    fn unless_signed_out(&self, connector: &ConnectorName) -> Result<(), Refusal> {
+        self.ports
+            .connectors
+            .standing(connector)
+            .map_err(|why| Refusal::new(Code::UpstreamSignIn, why).with_who("the operators of this Placet"))
     }
 
     fn accepted_pin(&self, call: &ToolCall) -> Result<Option<Pin>, Refusal> {

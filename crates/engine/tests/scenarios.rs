@@ -22,6 +22,7 @@ mod scenarios {
     mod halts;
     mod identity;
     mod limits;
+    mod logins;
     mod policies;
     mod receipts;
     mod recovery;

@@ -15,11 +15,13 @@ mod pins;
 mod registry;
 mod revisions;
 mod row;
+mod vault;
 
 use std::{path::Path, sync::Arc};
 
 use placet_engine::ports::{
     Accounts, Approvals, Credentials, Directory, Halts, Mandates, Pins, Registry, Revisions, StoreError,
+    Vault,
 };
 
 use accounts::SqliteAccounts;
@@ -33,6 +35,7 @@ use mandates::SqliteMandates;
 use pins::SqlitePins;
 use registry::SqliteRegistry;
 use revisions::SqliteRevisions;
+use vault::SqliteVault;
 
 /// An open SQLite store. Cheap to clone; clones share memory and connections.
 ///
@@ -124,6 +127,12 @@ impl SqliteStore {
     #[must_use]
     pub fn revisions(&self) -> Arc<dyn Revisions> {
         self.revisions.clone()
+    }
+
+    /// What is kept of sign-ins at upstream systems, sealed.
+    #[must_use]
+    pub fn vault(&self) -> Arc<dyn Vault> {
+        Arc::new(SqliteVault::new(self.database.clone()))
     }
 
     /// The value of a named mark, for example up to which leaf the ledger is settled.

@@ -8,7 +8,10 @@ use parking_lot::Mutex;
 use placet_domain::{ConnectorName, Json, Object, Outcome, ToolCall, ToolDefinition, ToolName};
 use placet_engine::{
     Passage, Placet,
-    ports::{Answered, ConnectError, Connectors, Link, Passed, Performed, Relay, UpstreamSession},
+    ports::{
+        Answered, ConnectError, Connectors, Link, LoginError, LoginStep, Passed, Performed, Relay, SignedIn,
+        UpstreamSession,
+    },
 };
 
 use crate::{Failpoints, Failure, PortOperation};
@@ -41,6 +44,8 @@ struct Script {
     answers: HashMap<String, (Outcome, Answered)>,
     /// By operation and canonical arguments.
     facts: HashMap<(String, String), Json>,
+    /// Connectors that somebody has to sign in for, and why.
+    signed_out: HashMap<ConnectorName, String>,
 }
 
 impl FakeConnectors {
@@ -77,6 +82,11 @@ impl FakeConnectors {
         let arguments = Json::parse(arguments.as_bytes()).unwrap().canonical();
         let facts = Json::parse(facts.as_bytes()).unwrap();
         self.script.lock().facts.insert((operation.to_owned(), arguments), facts);
+    }
+
+    /// Lets nothing through to a connector until somebody has signed in with `the answer`.
+    pub fn sign_out(&self, connector: &str, why: &str) {
+        self.script.lock().signed_out.insert(connector.parse().unwrap(), why.to_owned());
     }
 
     /// The upstream's own log: every call that arrived, in order.
@@ -174,6 +184,32 @@ impl Connectors for FakeConnectors {
                 facts.ok_or_else(|| ConnectError::Refused(format!("{} knows nothing of {}", key.0, key.1)))
             })
             .await
+    }
+
+    fn standing(&self, connector: &ConnectorName) -> Result<(), String> {
+        self.script.lock().signed_out.get(connector).map_or(Ok(()), |why| Err(why.clone()))
+    }
+
+    async fn begin_login(&self, connector: &ConnectorName, redirect: &str) -> Result<LoginStep, LoginError> {
+        Ok(LoginStep::Authorize { url: format!("https://as.example/{connector}?redirect_uri={redirect}") })
+    }
+
+    async fn end_login(&self, connector: &ConnectorName, answer: &str) -> Result<SignedIn, LoginError> {
+        if answer != "the answer" {
+            return Err(LoginError("it is another answer".to_owned()));
+        }
+        self.script.lock().signed_out.remove(connector);
+        Ok(SignedIn {
+            issuer: "https://as.example".to_owned(),
+            resource: format!("https://{connector}.example/mcp"),
+            client: "placet".to_owned(),
+            scopes: vec!["deals".to_owned()],
+        })
+    }
+
+    async fn forget_login(&self, connector: &ConnectorName) -> Result<bool, LoginError> {
+        let before = self.script.lock().signed_out.insert(connector.clone(), "signed out".to_owned());
+        Ok(before.is_none())
     }
 }
 

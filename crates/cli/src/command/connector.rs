@@ -1,4 +1,6 @@
-//! `placet connector`: tools, pins, and changes that wait to be accepted.
+//! `placet connector`: tools, pins, changes that wait to be accepted, and signing in at upstreams.
+
+mod login;
 
 use clap::Subcommand;
 use placet_domain::{ConnectorName, Json, Object, ToolName};
@@ -22,11 +24,26 @@ pub(crate) enum Verb {
         #[arg(long)]
         tool: Option<ToolName>,
     },
+    /// Sign in at the authorization server of an upstream, in Placet's name
+    Login {
+        /// The connector
+        name: ConnectorName,
+        /// The port of this machine to which the browser comes back; 0 takes a free one
+        #[arg(long, default_value_t = 7429)]
+        port: u16,
+    },
+    /// Forget the sign-in at an upstream
+    Logout {
+        /// The connector
+        name: ConnectorName,
+    },
 }
 
 pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
     let screen = context.screen;
     match verb {
+        Verb::Login { name, port } => return login::login(&name, port, context).await,
+        Verb::Logout { name } => return login::logout(&name, context).await,
         Verb::List => {
             let answer = context.client().get("/v1/connectors").await?;
             match screen.is_json() {
@@ -72,6 +89,11 @@ fn show(answer: &Json, context: &Context) {
         }
     }
     screen.table(&["connector", "tool", "state", "pin"], &rows);
+    for connector in list(answer, "connectors") {
+        if let Some(why) = some_text(connector, "sign_in") {
+            out(&format!("\n{}", screen.tone(&why, Tone::Attention)));
+        }
+    }
     for connector in list(answer, "connectors") {
         let quarantined = list(connector, "tools").iter().filter(|tool| text(tool, "state") == "quarantined");
         for tool in quarantined {

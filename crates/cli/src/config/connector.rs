@@ -7,7 +7,10 @@ use placet_domain::{ConnectorName, ToolName, limits};
 use placet_policy::{ConnectorModel, Resolver, ResourceBinding};
 use serde::Deserialize;
 
-use super::file::{duration, wrong};
+use super::{
+    file::{duration, wrong},
+    oauth,
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +24,7 @@ pub(super) struct Entry {
     directory: Option<String>,
     #[serde(default)]
     headers: BTreeMap<String, SecretEntry>,
+    oauth: Option<oauth::Entry>,
     deadline: Option<String>,
     #[serde(default)]
     groups: BTreeMap<String, Vec<String>>,
@@ -31,14 +35,14 @@ pub(super) struct Entry {
 /// A value, or where it is kept: `"text"`, `{ env = "NAME" }` or `{ file = "path" }`.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum SecretEntry {
+pub(super) enum SecretEntry {
     Plain(String),
     Kept(Keep),
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-enum Keep {
+pub(super) enum Keep {
     #[serde(rename = "env")]
     Env(String),
     #[serde(rename = "file")]
@@ -98,7 +102,8 @@ pub(super) fn resolve(
         headers.push((header.parse().map_err(|error| wrong(key(".headers"), error))?, value));
     }
     let deadline = duration(&key(".deadline"), entry.deadline.as_deref(), limits::TOOL_DEADLINE)?;
-    Ok((model, ConnectorConfig { name: parsed, transport, headers, deadline }))
+    let oauth = entry.oauth.map(|entry| oauth::resolve(folder, &key(".oauth"), entry)).transpose()?;
+    Ok((model, ConnectorConfig { name: parsed, transport, headers, oauth, deadline }))
 }
 
 fn binding(key: &str, entry: ResourceEntry) -> Result<ResourceBinding, Wrong> {
@@ -126,19 +131,24 @@ fn secrets(
 ) -> Result<Vec<(String, Secret)>, Wrong> {
     let mut secrets = Vec::new();
     for (name, entry) in entries {
-        let at = format!("{key}.{name}");
-        let value = match entry {
-            SecretEntry::Plain(text) => text,
-            SecretEntry::Kept(Keep::Env(variable)) => std::env::var(&variable)
-                .map_err(|_| wrong(at, format!("the environment variable `{variable}` is not set")))?,
-            SecretEntry::Kept(Keep::File(file)) => {
-                let path = folder.join(file);
-                let text = std::fs::read_to_string(&path)
-                    .map_err(|error| wrong(at, format!("{}: {error}", path.display())))?;
-                text.trim_end().to_owned()
-            }
-        };
-        secrets.push((name, Secret::from(value)));
+        let value = secret(folder, &format!("{key}.{name}"), entry)?;
+        secrets.push((name, value));
     }
     Ok(secrets)
+}
+
+/// The value that an entry is, or names.
+pub(super) fn secret(folder: &Path, at: &str, entry: SecretEntry) -> Result<Secret, Wrong> {
+    let value = match entry {
+        SecretEntry::Plain(text) => text,
+        SecretEntry::Kept(Keep::Env(variable)) => std::env::var(&variable)
+            .map_err(|_| wrong(at, format!("the environment variable `{variable}` is not set")))?,
+        SecretEntry::Kept(Keep::File(file)) => {
+            let path = folder.join(file);
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| wrong(at, format!("{}: {error}", path.display())))?;
+            text.trim_end().to_owned()
+        }
+    };
+    Ok(Secret::from(value))
 }

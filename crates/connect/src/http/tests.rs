@@ -392,17 +392,19 @@ fn credentials_cannot_replace_what_the_protocol_sets() {
             name: "crm".parse().unwrap(),
             transport: crate::Transport::Http { url: "https://crm.example/mcp".parse().unwrap() },
             headers: vec![(header.parse().unwrap(), Secret::from("x"))],
+            oauth: None,
             deadline: SECOND,
         };
-        assert!(crate::McpConnectors::new(vec![config]).is_err(), "{header}");
+        assert!(crate::McpConnectors::new(vec![config], None).is_err(), "{header}");
     }
     for url in ["ftp://crm.example/", "/mcp", "https://user@crm.example/mcp"] {
         let config = crate::ConnectorConfig {
             name: "crm".parse().unwrap(),
             transport: crate::Transport::Http { url: url.parse().unwrap() },
             headers: Vec::new(),
+            oauth: None,
             deadline: SECOND,
         };
-        assert!(crate::McpConnectors::new(vec![config]).is_err(), "{url}");
+        assert!(crate::McpConnectors::new(vec![config], None).is_err(), "{url}");
     }
 }

@@ -97,9 +97,10 @@ fn connector(mode: &str, deadline: Duration) -> Connector {
             directory: None,
         },
         headers: Vec::new(),
+        oauth: None,
         deadline,
     };
-    Connector::new(&config, Handles::default()).unwrap()
+    Connector::new(&config, Handles::default(), None).unwrap()
 }
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -184,9 +185,10 @@ async fn a_program_that_cannot_be_started_has_been_sent_nothing() {
             directory: None,
         },
         headers: Vec::new(),
+        oauth: None,
         deadline: DEADLINE,
     };
-    let connector = Connector::new(&config, Handles::default()).unwrap();
+    let connector = Connector::new(&config, Handles::default(), None).unwrap();
     let (sender, _frames) = relay();
     let performed = connector.perform(&call("env"), &Link::Stateless, sender).await;
     assert_eq!((performed.outcome, performed.sent), (Outcome::Failed, false));

@@ -174,4 +174,7 @@ catalogue! {
     /// The call was sent and no answer is known.
     OutcomeUnknown = 1502, "outcome unknown",
         "do not retry blindly: the tool may have acted; look at its state first";
+    /// Nobody is signed in at the upstream in Placet's name, or not any more.
+    UpstreamSignIn = 1503, "not signed in at the tool",
+        "tell the operator, who runs `placet connector login NAME`; then send the call again";
 }

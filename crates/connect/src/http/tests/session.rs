@@ -151,9 +151,10 @@ async fn a_session_of_one_connector_is_none_of_another() {
             name: "crm".parse().unwrap(),
             transport: crate::Transport::Http { url },
             headers: Vec::new(),
+            oauth: None,
             deadline: SECOND,
         };
-        Connector::new(&config, handles.clone()).unwrap()
+        Connector::new(&config, handles.clone(), None).unwrap()
     };
     let (one, other) = (build(), build());
     let link = open_session(&one).await;
