@@ -260,8 +260,16 @@ mod tests {
                 connectors: vec![crm],
                 applications: ["crm".parse().unwrap()].into(),
                 require_user_grants: true,
+                usages: BTreeMap::from([
+                    ("changes".parse().unwrap(), usage(Vec::new(), Measure::Calls)),
+                    ("moved".parse().unwrap(), usage(vec![KeyPart::Agent], Measure::Sum("id".to_owned()))),
+                ]),
             },
         }
+    }
+
+    fn usage(key: Vec<KeyPart>, measure: Measure) -> UsageRule {
+        UsageRule { of: vec!["crm.update".to_owned()], key, window: "90m".parse().unwrap(), measure }
     }
 
     fn definitions(manifest: &Manifest) -> HashMap<Pin, Json> {
