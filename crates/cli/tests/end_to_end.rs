@@ -16,6 +16,7 @@ mod end_to_end {
     mod http;
     mod identity;
     mod log_key;
+    mod obligations;
     mod people;
     mod registry;
     mod reload;

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{Charge, Digest, Exceeded, GroupName, PolicyId};
+use crate::{Charge, Digest, Exceeded, GroupName, Obligation, PolicyId};
 
 /// The outcome of judging one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub enum DenyCause {
     Error(String),
     /// A limit has no room for it.
     Limit(Box<Exceeded>),
+    /// Arguments that a policy requires are not there; the text says which. The caller can mend it.
+    Fields(String),
     /// No grant covers the call.
     NoGrant,
     /// A veto forbids it; the reasons name which.
@@ -81,17 +83,6 @@ pub struct Gate {
     pub timeout: Duration,
     /// Its `@reason`.
     pub reason: Option<String>,
-}
-
-/// Something that must be done with an allowed call, or it must not run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Obligation {
-    /// The gate that asks for it.
-    pub policy: PolicyId,
-    /// The `@unless` kind, for example `redact`.
-    pub kind: String,
-    /// The kind's parameters: its other annotations.
-    pub parameters: Vec<(String, String)>,
 }
 
 /// A policy set, named by the digest of its content.

@@ -18,6 +18,7 @@ mod lifecycle;
 mod limit;
 pub mod limits;
 mod name;
+mod obligation;
 mod outcome;
 mod person;
 mod receipt;
@@ -32,7 +33,7 @@ pub use approval::{Answer, Approval, ApprovalState, Requester};
 pub use call::{CallDigest, MalformedCall, Operation, ToolCall};
 pub use charter::{Charter, CharterError, TaskKind, Want};
 pub use credential::{AgentCredential, Enrolment, Means, UnknownMeans};
-pub use decision::{Decision, DenyCause, Gate, Obligation, PolicyRevision, Reason, Verdict};
+pub use decision::{Decision, DenyCause, Gate, PolicyRevision, Reason, Verdict};
 pub use digest::{Commitment, Digest, Opening, ParseDigestError};
 pub use directory::{DirectoryGroup, DirectoryKey, DirectoryRecord, DirectoryUser};
 pub use explain::{Code, Refusal};
@@ -53,11 +54,12 @@ pub use name::{
     AgentName, ConnectorName, DataClass, EnvironmentName, GroupName, ParseNameError, PersonName, PolicyId,
     TaskName, ToolName, UsageName,
 };
+pub use obligation::{Discharge, Duty, FieldPath, Obligation, ParsePathError, Step};
 pub use outcome::Outcome;
 pub use person::Person;
 pub use receipt::{
-    ApprovalReceipt, ClientFacts, DecisionReceipt, EvaluationNote, OutcomeReceipt, ReceiptRef, Refund,
-    RegistryChange, RegistryReceipt,
+    ApprovalReceipt, ClientFacts, DecisionReceipt, EditedResult, EvaluationNote, OutcomeReceipt, ReceiptRef,
+    Refund, RegistryChange, RegistryReceipt,
 };
 pub use resource::{Resource, ResourceFacts};
 pub use suggestion::{Asked, Effect, Suggestion, suggest};

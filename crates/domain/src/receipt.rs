@@ -3,8 +3,8 @@
 
 use crate::{
     AccessRequest, AgentName, Approval, CallDigest, CallId, Charge, Commitment, ConnectorName, Decision,
-    DenyCause, Digest, InstanceId, Json, Object, Operation, Outcome, PersonName, ReceiptId, Timestamp,
-    Verdict,
+    DenyCause, Digest, Discharge, InstanceId, Json, Object, Operation, Outcome, PersonName, PolicyId,
+    ReceiptId, Timestamp, Verdict,
 };
 
 /// Where a receipt stands in the ledger.
@@ -139,6 +139,8 @@ pub struct OutcomeReceipt<'a> {
     pub outcome: Outcome,
     /// Commitment to the bytes of the tool's result.
     pub response: Option<Commitment>,
+    /// What was done to the result because policies oblige to it, and what of it was passed on; absent if they do not.
+    pub edited: Option<EditedResult<'a>>,
     /// Microseconds between sending and the answer.
     pub elapsed_us: i64,
     /// Why the outcome is unknown or failed, if that is known.
@@ -156,16 +158,40 @@ pub struct Refund<'a> {
     pub charges: &'a [Charge],
 }
 
+/// What became of a result that policies oblige to edit.
+#[derive(Debug, Clone, Copy)]
+pub struct EditedResult<'a> {
+    /// Commitment to the bytes that were passed on; absent if nothing was.
+    pub delivered: Option<Commitment>,
+    /// What was done.
+    pub discharged: &'a [Discharge],
+    /// The gate whose obligation could not be carried out, so that nothing was passed on.
+    pub withheld: Option<&'a PolicyId>,
+}
+
+fn discharge(done: &Discharge) -> Object {
+    Object::new()
+        .with("policy", done.policy.as_str())
+        .with("kind", done.kind)
+        .with("count", i64::try_from(done.count).unwrap_or(i64::MAX))
+}
+
 impl OutcomeReceipt<'_> {
     /// The leaf.
     #[must_use]
     pub fn to_json(&self) -> Object {
+        let edited = self.edited.as_ref();
+        let discharged = edited.filter(|edited| !edited.discharged.is_empty());
+        let discharged = discharged.map(|edited| edited.discharged.iter().map(discharge).collect::<Vec<_>>());
         let mut body = header("outcome", self.id, self.now)
             .with("call", self.call.to_string())
             .with("elapsed_us", self.elapsed_us)
             .with("outcome", self.outcome.as_str())
             .with_some("decision", self.decision.map(|leaf| leaf.to_string()))
             .with_some("response", self.response.map(|response| response.to_string()))
+            .with_some("delivered", edited.and_then(|edited| Some(edited.delivered?.to_string())))
+            .with_some("discharged", discharged)
+            .with_some("withheld", edited.and_then(|edited| Some(edited.withheld?.as_str())))
             .with_some("detail", self.detail.map(clip));
         if let Some(Refund { charged, charges }) = self.refund {
             body.set("charged_us", charged.micros());
@@ -441,15 +467,16 @@ fn put_decision(body: &mut Object, decision: &Decision) {
         decision.reasons.iter().take(REASONS).map(|reason| reason.policy.as_str()).collect();
     body.set("reasons", reasons);
     match &decision.verdict {
-        Verdict::Deny(DenyCause::Arguments(why) | DenyCause::Error(why)) => body.set("error", clip(why)),
+        Verdict::Deny(DenyCause::Arguments(why) | DenyCause::Error(why) | DenyCause::Fields(why)) => {
+            body.set("error", clip(why))
+        }
         Verdict::Deny(DenyCause::Limit(exceeded)) => body.set("exceeded", exceeded.to_json()),
         Verdict::Deny(DenyCause::NoGrant | DenyCause::Veto)
         | Verdict::Allow
         | Verdict::RequireApproval(_) => {}
     }
     if !decision.obligations.is_empty() {
-        let kinds: Vec<&str> =
-            decision.obligations.iter().map(|obligation| obligation.kind.as_str()).collect();
+        let kinds: Vec<&str> = decision.obligations.iter().map(|obligation| obligation.duty.kind()).collect();
         body.set("obligations", kinds);
     }
 }

@@ -7,10 +7,11 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 use placet_domain::{
     AccessRequest, Agent, AgentStatus, Amount, Answer, Approval, ApprovalId, ApprovalReceipt, ApprovalState,
     CallDigest, CallId, Charge, Charter, ClientFacts, Code, Commitment, CounterKey, Decision,
-    DecisionReceipt, DenyCause, Digest, EvaluationNote, Exceeded, Gate, HaltTarget, Instance, InstanceId,
-    Json, Life, Mandate, Meter, Object, Obligation, Opening, Operation, Outcome, OutcomeReceipt, PersonName,
-    Pin, PolicyRevision, Reason, ReceiptId, Refund, Refusal, RegistryChange, RegistryReceipt, Requester,
-    Resource, ResourceFacts, Tier, Timestamp, ToolCall, Usage, Verdict,
+    DecisionReceipt, DenyCause, Digest, Discharge, Duty, EditedResult, EvaluationNote, Exceeded, Gate,
+    HaltTarget, Instance, InstanceId, Json, Life, Mandate, Meter, Object, Obligation, Opening, Operation,
+    Outcome, OutcomeReceipt, PersonName, Pin, PolicyRevision, Reason, ReceiptId, Refund, Refusal,
+    RegistryChange, RegistryReceipt, Requester, Resource, ResourceFacts, Tier, Timestamp, ToolCall, Usage,
+    Verdict,
 };
 
 const PARAMS: &str =
@@ -23,8 +24,7 @@ fn decision_receipts_are_these_bytes() {
     let granted = decision(Verdict::Allow, &["crm-update-own-deals"]);
     let duty = Obligation {
         policy: "mask-notes".parse().unwrap(),
-        kind: "redact".into(),
-        parameters: vec![("fields".into(), "notes".into())],
+        duty: Duty::Redact(vec!["$.structuredContent.notes".parse().unwrap()]),
     };
     let obliged = Decision { obligations: vec![duty], ..granted.clone() };
     let (request, silent) = (request(), ClientFacts::default());
@@ -145,10 +145,20 @@ fn outcome_receipts_are_these_bytes() {
         outcome: Outcome::Succeeded,
         response: Some(Opening::from_bytes([2; 32]).commit("response", br#"{"content":[]}"#)),
         elapsed_us: 11_250,
+        edited: None,
         detail: None,
         refund: None,
     };
     check("outcome-succeeded", &base.to_json());
+    let discharged = [Discharge { policy: "mask-notes".parse().unwrap(), kind: "redact", count: 2 }];
+    let delivered =
+        Some(Opening::from_bytes([2; 32]).commit("delivered", br#"{"content":[],"structuredContent":{}}"#));
+    let edited = Some(EditedResult { delivered, discharged: &discharged, withheld: None });
+    check("outcome-edited", &OutcomeReceipt { edited, ..base }.to_json());
+    let edited =
+        Some(EditedResult { delivered: None, discharged: &[], withheld: Some(&discharged[0].policy) });
+    let detail = Some("the result is not JSON: it has neither structured content nor a JSON text");
+    check("outcome-withheld", &OutcomeReceipt { edited, detail, ..base }.to_json());
     let lost = OutcomeReceipt {
         outcome: Outcome::Unknown,
         response: None,

@@ -10,7 +10,7 @@ use placet_domain::{
 use placet_policy::Snapshot;
 
 use crate::{
-    Engine,
+    Engine, duties,
     limits::{Charged, Metered},
     pipeline::{Judged, Stopped},
     ports::{Asked, StoreError},
@@ -335,20 +335,22 @@ fn waiting(approval: &Approval, now: Timestamp) -> Refusal {
 fn refusal(request: &AccessRequest, decision: &Decision) -> Option<Refusal> {
     let owner = format!("{}, owner of `{}`", request.agent.owner, request.agent.name);
     match &decision.verdict {
-        Verdict::Allow => decision.obligations.first().map(|obligation| {
-            // An obligation that cannot be carried out denies.
-            let why = format!(
-                "policy `{}` obliges to `{}`, which is not possible here",
-                obligation.policy, obligation.kind
-            );
-            Refusal::new(Code::NotJudged, why).with_who("the operator")
-        }),
+        // An obligation that cannot be carried out denies.
+        Verdict::Allow => duties::impossible(&request.call, decision),
         Verdict::RequireApproval(gates) => {
             let names: Vec<&str> = gates.iter().map(|gate| gate.policy.as_str()).collect();
             let why = format!("the approval does not cover {}, which stand now", names.join(", "));
             Some(Refusal::new(Code::ApprovalUsed, why).with_next("send the call again to ask anew"))
         }
         Verdict::Deny(DenyCause::Arguments(why)) => Some(Refusal::new(Code::OutsideSchema, why.clone())),
+        Verdict::Deny(DenyCause::Fields(why)) => {
+            let refusal = Refusal::new(Code::FieldsRequired, why.clone()).with_who(owner);
+            let remedy = decision.reasons.iter().find_map(|gate| gate.remedy.clone());
+            Some(match remedy {
+                Some(remedy) => refusal.with_next(remedy),
+                None => refusal,
+            })
+        }
         Verdict::Deny(DenyCause::Error(why)) => {
             Some(Refusal::new(Code::NotJudged, why.clone()).with_who("the operator"))
         }

@@ -14,6 +14,7 @@ use crate::{
     Caller, Engine, Inquiry,
     approvals::Evidence,
     attempt::Receipts,
+    duties::unless_to_be_edited,
     inquiry::Addressed,
     limits::Metered,
     pipeline::{Judged, Stopped},
@@ -61,7 +62,7 @@ impl Engine {
 
         // The pipeline's own steps.
         let judged = self.judge_question(asker, inquiry, addressed, now).await;
-        let judged = judged.unwrap_or_else(Judged::stopped);
+        let judged = unless_to_be_edited(judged.unwrap_or_else(Judged::stopped));
         // Judging takes time: whoever was revoked meanwhile neither asks nor acts.
         let mut judged = self.unless_asker_ended(asker, self.unless_revoked(judged), now);
 

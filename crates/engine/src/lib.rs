@@ -7,6 +7,7 @@ mod caller;
 mod catalogue;
 mod credentials;
 mod directory;
+mod duties;
 mod ended;
 mod engine;
 mod evaluate;

@@ -31,7 +31,7 @@ impl Engine {
         match self.record(&attempt, judged, now).await {
             Recorded::Go(placet, open) => {
                 // The one place where something happens in the world.
-                let performed = self.ports.connectors.perform(placet, attempt.link, relay).await;
+                let performed = self.perform(placet, attempt.link, relay, &open.duties).await;
                 // What happened is on disk before the caller hears of it.
                 self.settle(open, performed).await
             }

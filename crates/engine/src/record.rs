@@ -8,6 +8,7 @@ use placet_domain::{
 use crate::{
     Attempt, Engine, Placet,
     attempt::Receipts,
+    duties::Duties,
     pipeline::Judged,
     ports::{LedgerEntry, LedgerUnavailable},
 };
@@ -34,6 +35,8 @@ pub(crate) struct Open {
     /// What the call has put on counters, and when.
     pub(crate) charges: Vec<Charge>,
     pub(crate) charged: Timestamp,
+    /// What is still to be done with the result.
+    pub(crate) duties: Duties,
 }
 
 impl Engine {
@@ -55,7 +58,7 @@ impl Engine {
             Ok(entry) => {
                 let decision = receipt_ref(id, &entry);
                 let receipts = Receipts { call, decision, outcome: None };
-                let open = Open { receipts, charges, charged: now };
+                let open = Open { receipts, charges, charged: now, duties: Duties::default() };
                 let may_go = judged.refusal.is_none();
                 match (self.unless_revoked(judged), may_go) {
                     (Judged { refusal: Some(refusal), .. }, true) => Recorded::Withdrawn(refusal, open),
@@ -155,10 +158,10 @@ fn keep_charges(judged: &mut Judged) -> Vec<Charge> {
 fn release(judged: Judged, open: Open) -> Recorded {
     match judged {
         Judged { refusal: Some(refusal), .. } => Recorded::Stop(refusal, Some(open.receipts)),
-        Judged { request: Some(request), decision: Some(_), refusal: None, .. } => {
+        Judged { request: Some(request), decision: Some(decision), refusal: None, .. } => {
             // INVARIANT: the only place that makes a `DurableAllow`; the append above has been acknowledged.
             let placet = Placet::call(request.call, DurableAllow(()));
-            Recorded::Go(placet, open)
+            Recorded::Go(placet, Open { duties: Duties::of(decision), ..open })
         }
         Judged { refusal: None, .. } => {
             Recorded::Stop(Refusal::new(Code::NotJudged, "the call was not judged"), Some(open.receipts))

@@ -49,6 +49,7 @@ impl Engine {
                 decision: hashes.get(index).copied(),
                 outcome: Outcome::Unknown,
                 response: None,
+                edited: None,
                 elapsed_us: 0,
                 detail: Some("the program stopped between sending and the answer"),
                 // It may have run: it stays charged.

@@ -7,6 +7,7 @@ use placet_domain::{Code, Commitment, Json, Opening, Outcome, OutcomeReceipt, Re
 use crate::{
     Engine, Reply,
     attempt::Receipts,
+    duties::Carried,
     ports::{Answered, Performed},
     record::{Open, receipt_ref},
 };
@@ -15,7 +16,7 @@ impl Engine {
     /// Records what became of a performed call and makes the reply.
     #[tracing::instrument(level = "debug", skip_all, fields(outcome = performed.outcome.as_str()))]
     pub(crate) async fn settle(&self, open: Open, performed: Performed) -> Reply {
-        let Open { mut receipts, charges, charged } = open;
+        let Open { mut receipts, charges, charged, duties } = open;
         // A call that certainly did not leave counts on no limit.
         let refund =
             (!performed.sent && !charges.is_empty()).then_some(Refund { charged, charges: &charges });
@@ -24,6 +25,7 @@ impl Engine {
         let mut seed = [0; 32];
         self.ports.entropy.fill(&mut seed);
         let opening = Opening::from_bytes(seed);
+        let carried = performed.answer.as_ref().and_then(|answer| duties.carry_out(answer));
         let receipt = OutcomeReceipt {
             id,
             now,
@@ -31,8 +33,9 @@ impl Engine {
             decision: Some(receipts.decision.leaf_hash),
             outcome: performed.outcome,
             response: performed.answer.as_ref().map(|answer| commit(&opening, answer)),
+            edited: carried.as_ref().map(|carried| carried.told(&opening)),
             elapsed_us: i64::try_from(performed.elapsed.as_micros()).unwrap_or(i64::MAX),
-            detail: performed.detail.as_deref(),
+            detail: carried.as_ref().and_then(Carried::why_not).or(performed.detail.as_deref()),
             refund,
         };
         let leaf = Json::Object(receipt.to_json()).canonical();
@@ -51,7 +54,7 @@ impl Engine {
                 return Reply::Refused { refusal, receipts: Some(receipts) };
             }
         }
-        reply(performed, receipts)
+        reply(performed, carried, receipts)
     }
 }
 
@@ -73,8 +76,16 @@ impl Engine {
     }
 }
 
-fn reply(performed: Performed, receipts: Receipts) -> Reply {
-    match performed.answer {
+fn reply(performed: Performed, carried: Option<Carried>, receipts: Receipts) -> Reply {
+    let answer = match carried {
+        None => performed.answer,
+        Some(Carried { answer: Ok(answer), .. }) => Some(answer),
+        Some(Carried { answer: Err(withheld), .. }) => {
+            let refusal = Refusal::new(Code::ResultWithheld, withheld.to_string()).with_who("the operator");
+            return Reply::Refused { refusal, receipts: Some(receipts) };
+        }
+    };
+    match answer {
         Some(answer) => Reply::Answered { answer, event_id: performed.event_id, receipts },
         None => {
             let why = performed.detail.unwrap_or_else(|| "the tool did not answer".to_owned());

@@ -15,6 +15,7 @@ mod scenarios {
     mod credentials;
     mod crm;
     mod evaluations;
+    mod events;
     mod exchange;
     mod facts;
     mod failures;
@@ -23,6 +24,7 @@ mod scenarios {
     mod identity;
     mod limits;
     mod logins;
+    mod obligations;
     mod policies;
     mod receipts;
     mod recovery;

@@ -12,7 +12,7 @@ use crate::evaluate::Trial;
 use crate::index::{Caller, Place};
 use crate::prepare::Prepared;
 use crate::rule::{Class, Rule};
-use crate::{Snapshot, binding, usage};
+use crate::{Snapshot, binding, duty, usage};
 
 impl Snapshot {
     /// Judges one request. The same request and revision always give the same decision.
@@ -59,6 +59,11 @@ impl Snapshot {
                 Class::Limit(limit) => met.push(&**limit),
                 Class::Gate(_) | Class::Grant { .. } | Class::Veto => {}
             }
+        }
+        // Before anybody is asked: what is missing can be mended by the caller alone.
+        if let Some((policy, why)) = duty::unmet(&obligations, request) {
+            let reasons = self.rules_at(&satisfied).filter(|rule| rule.id == *policy).map(Rule::to_reason);
+            return self.decision(risk, Verdict::Deny(DenyCause::Fields(why)), reasons.collect());
         }
         let charges = match self.charges(prepared.action, request, &met) {
             Ok(charges) => charges,

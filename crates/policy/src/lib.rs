@@ -7,6 +7,7 @@ mod compare;
 mod config;
 mod control;
 mod decide;
+mod duty;
 mod entities;
 mod evaluate;
 mod facts;

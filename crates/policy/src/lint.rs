@@ -7,14 +7,15 @@ use std::time::Duration;
 use cedar_policy::{ActionConstraint, Effect, Policy};
 use cedar_policy_core::ast::Expr;
 use jiff::SignedDuration;
-use placet_domain::{Gate, GroupName, KeyPart, Limit, Measure, Obligation, PolicyId, Timestamp, limits};
+use placet_domain::{Gate, GroupName, KeyPart, Limit, Measure, PolicyId, Timestamp, limits};
 
 use crate::compare::Fingerprint;
+use crate::duty;
 use crate::mentions::{children, reads_only_the_caller};
 use crate::refute::Opening;
 use crate::rule::{Class, Head, Rule};
 
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 16] = [
     "approvers",
     "expires",
     "fields",
@@ -24,14 +25,19 @@ const KNOWN: [&str; 14] = [
     "limit",
     "mode",
     "owner",
+    "path",
     "reason",
     "remedy",
+    "rows",
     "sum",
     "timeout",
     "unless",
 ];
-const ALL_KNOWN: &str = "use `id`, `reason`, `remedy`, `unless`, `approvers`, `timeout`, `fields`, `limit`, `key`, `sum`, \
-                         `mode`, `owner`, `granted_by` or `expires`";
+const ALL_KNOWN: &str = "use `id`, `reason`, `remedy`, `unless`, `approvers`, `timeout`, `fields`, `rows`, `path`, `limit`, \
+                         `key`, `sum`, `mode`, `owner`, `granted_by` or `expires`";
+
+/// Annotations that say more of a gate, and nothing of anything else.
+const GATES_ONLY: [&str; 8] = ["approvers", "timeout", "fields", "rows", "path", "limit", "key", "sum"];
 
 /// Deepest condition, in levels of its syntax tree. Cedar's validator passes what is too deep for its stack without
 /// a word, so that has to be refused before.
@@ -127,7 +133,7 @@ fn read_class(policy: &Policy, id: &PolicyId) -> Result<Class, Complaint> {
     let unless = policy.annotation("unless");
     match (policy.effect(), unless) {
         (Effect::Permit, None) => {
-            only_with(policy, &["approvers", "timeout", "fields", "limit", "key", "sum"], "`@unless`")?;
+            only_with(policy, &GATES_ONLY, "`@unless`")?;
             Ok(Class::Grant { expires: read_expiry(policy)? })
         }
         (Effect::Permit, Some(_)) => Err((
@@ -138,19 +144,19 @@ fn read_class(policy: &Policy, id: &PolicyId) -> Result<Class, Complaint> {
             only_with(policy, &["expires", "granted_by"], "a `permit`")?;
             match unless {
                 None => {
-                    only_with(
-                        policy,
-                        &["approvers", "timeout", "fields", "limit", "key", "sum"],
-                        "`@unless`",
-                    )?;
+                    only_with(policy, &GATES_ONLY, "`@unless`")?;
                     Ok(Class::Veto)
                 }
                 Some("approval") => read_gate(policy, id).map(Class::Gate),
-                Some("redact") => read_duty(policy, id, "redact", "fields").map(Class::Duty),
+                Some(kind) if duty::KINDS.contains(&kind) => {
+                    only_with(policy, &["approvers", "timeout"], "`@unless(\"approval\")`")?;
+                    only_with(policy, &["key", "limit", "sum"], "`@unless(\"rate_limit\")`")?;
+                    duty::read(policy, id, kind).map(Class::Duty)
+                }
                 Some("rate_limit") => read_limit(policy, id).map(|limit| Class::Limit(Arc::new(limit))),
                 Some(other) => Err((
                     format!("unknown kind `{other}` in `@unless`"),
-                    "use `approval`, `redact` or `rate_limit`".to_owned(),
+                    "use `approval`, `redact`, `cap_rows`, `require_fields` or `rate_limit`".to_owned(),
                 )),
             }
         }
@@ -158,7 +164,7 @@ fn read_class(policy: &Policy, id: &PolicyId) -> Result<Class, Complaint> {
 }
 
 /// Refuses annotations that would be without effect where they stand.
-fn only_with(policy: &Policy, keys: &[&str], needed: &str) -> Result<(), Complaint> {
+pub(crate) fn only_with(policy: &Policy, keys: &[&str], needed: &str) -> Result<(), Complaint> {
     match keys.iter().find(|key| policy.annotation(key).is_some()) {
         Some(key) => Err((
             format!("`@{key}` has no effect here: it belongs to {needed}"),
@@ -169,7 +175,8 @@ fn only_with(policy: &Policy, keys: &[&str], needed: &str) -> Result<(), Complai
 }
 
 fn read_gate(policy: &Policy, id: &PolicyId) -> Result<Gate, Complaint> {
-    only_with(policy, &["fields", "limit", "key", "sum"], "another kind of `@unless`")?;
+    only_with(policy, &duty::KEYS, "another kind of `@unless`")?;
+    only_with(policy, &["limit", "key", "sum"], "another kind of `@unless`")?;
     let help = || {
         "name the groups that are asked, for example `@approvers(\"sales-managers, security\")`".to_owned()
     };
@@ -202,24 +209,9 @@ fn duration(text: &str) -> Result<Duration, Complaint> {
         })
 }
 
-fn read_duty(policy: &Policy, id: &PolicyId, kind: &str, parameter: &str) -> Result<Obligation, Complaint> {
-    only_with(policy, &["approvers", "timeout"], "`@unless(\"approval\")`")?;
-    only_with(policy, &["key", "limit", "sum"], "`@unless(\"rate_limit\")`")?;
-    if policy.annotation(parameter).is_none_or(|value| value.trim().is_empty()) {
-        return Err((
-            format!("`@unless(\"{kind}\")` without `@{parameter}`"),
-            format!("say what is to be done with `@{parameter}(\"…\")`"),
-        ));
-    }
-    let parameters = ["fields"]
-        .into_iter()
-        .filter_map(|key| Some((key.to_owned(), policy.annotation(key)?.to_owned())))
-        .collect();
-    Ok(Obligation { policy: id.clone(), kind: kind.to_owned(), parameters })
-}
-
 fn read_limit(policy: &Policy, id: &PolicyId) -> Result<Limit, Complaint> {
-    only_with(policy, &["approvers", "timeout", "fields"], "another kind of `@unless`")?;
+    only_with(policy, &duty::KEYS, "another kind of `@unless`")?;
+    only_with(policy, &["approvers", "timeout"], "another kind of `@unless`")?;
     let told = |error: placet_domain::ParseLimitError| {
         (error.to_string(), "write for example `@limit(\"20/1h\") @key(\"agent,tool\")`".to_owned())
     };

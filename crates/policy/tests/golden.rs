@@ -25,7 +25,7 @@ fn file(name: &str) -> String {
 }
 
 fn sources() -> Vec<PolicySource> {
-    ["approvals.cedar", "crm.cedar", "limits.cedar", "owners.cedar"]
+    ["approvals.cedar", "crm.cedar", "limits.cedar", "obligations.cedar", "owners.cedar"]
         .map(|name| PolicySource { name: name.to_owned(), text: file(name) })
         .into()
 }
@@ -292,6 +292,9 @@ const ROWS: &[(&str, &str, &str, &[&str])] = &[
     ("for-dana", "erp.get_deal", r#"{"deal_id":"789"}"#, &[]),
     ("for-dana", "crm.resources/read", r#"{"uri":"crm://deals"}"#, &[]),
     ("for-dana", "crm.resources/read", r#"{"uri":7}"#, &[]),
+    ("for-dana", "crm.update_deal", r#"{"deal_id":"789","amount":200000}"#, &[]),
+    ("for-dana", "crm.update_deal", r#"{"deal_id":"789","amount":200000,"notes":" "}"#, &[]),
+    ("for-dana", "crm.update_deal", r#"{"deal_id":"789","amount":200000,"notes":"a merger"}"#, &[]),
     ("for-dana", "crm.tasks/cancel", r#"{"taskId":"t"}"#, &[]),
 ];
 
@@ -306,7 +309,9 @@ const LIMITED: &[(&str, &str, &str)] = &[
 fn told(decision: &Decision) -> String {
     let ids: Vec<&str> = decision.reasons.iter().map(|reason| reason.policy.as_str()).collect();
     let cause = match &decision.verdict {
-        Verdict::Deny(DenyCause::Arguments(why) | DenyCause::Error(why)) => format!(" error: {why}"),
+        Verdict::Deny(DenyCause::Arguments(why) | DenyCause::Error(why) | DenyCause::Fields(why)) => {
+            format!(" error: {why}")
+        }
         Verdict::Deny(DenyCause::Limit(exceeded)) => format!(" limit: {exceeded}"),
         Verdict::Deny(DenyCause::NoGrant) => " no grant".to_owned(),
         Verdict::Deny(DenyCause::Veto) => " veto".to_owned(),
@@ -317,7 +322,11 @@ fn told(decision: &Decision) -> String {
         .iter()
         .map(|charge| format!("\n    counts {} on {} for {}", charge.amount, charge.meter, charge.of))
         .collect();
-    format!("{}{cause} [{}]{}", decision.verdict.as_str(), ids.join(", "), counts.concat())
+    let duties = decision.obligations.iter();
+    let duties = duties
+        .map(|obligation| format!("\n    obliges to {} by {}", obligation.duty.kind(), obligation.policy));
+    let told = duties.chain(counts).collect::<String>();
+    format!("{}{cause} [{}]{told}", decision.verdict.as_str(), ids.join(", "))
 }
 
 #[test]

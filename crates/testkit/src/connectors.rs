@@ -9,8 +9,8 @@ use placet_domain::{ConnectorName, Json, Object, Outcome, ToolCall, ToolDefiniti
 use placet_engine::{
     Passage, Placet,
     ports::{
-        Answered, ConnectError, Connectors, Link, LoginError, LoginStep, Passed, Performed, Relay, SignedIn,
-        UpstreamSession,
+        Answered, ConnectError, Connectors, Link, LoginError, LoginStep, Passed, Performed, Relay,
+        RelayFrame, SignedIn, UpstreamSession,
     },
 };
 
@@ -42,6 +42,8 @@ struct Script {
     tools: HashMap<ConnectorName, Vec<ToolDefinition>>,
     /// By operation.
     answers: HashMap<String, (Outcome, Answered)>,
+    /// What is said before the answer, by operation.
+    said: HashMap<String, Bytes>,
     /// By operation and canonical arguments.
     facts: HashMap<(String, String), Json>,
     /// Connectors that somebody has to sign in for, and why.
@@ -70,6 +72,11 @@ impl FakeConnectors {
             Outcome::Succeeded,
             Answered::Result(Bytes::copy_from_slice(result.as_bytes())),
         );
+    }
+
+    /// Says this before the answer of an operation.
+    pub fn says(&self, operation: &str, message: &str) {
+        self.script.lock().said.insert(operation.to_owned(), Bytes::copy_from_slice(message.as_bytes()));
     }
 
     /// Answers calls of an operation with this JSON-RPC error object.
@@ -127,13 +134,17 @@ impl FakeConnectors {
 impl Connectors for FakeConnectors {
     /// `Failure::Before`: it certainly did not leave. `After`: it arrived and the answer was lost. `Hang`: it arrived
     /// and there is never an answer.
-    async fn perform(&self, call: Placet<ToolCall>, link: Link, _relay: Relay) -> Performed {
+    async fn perform(&self, call: Placet<ToolCall>, link: Link, relay: Relay) -> Performed {
         let operation = format!("{}.{}", call.connector(), call.operation().name());
         let failure = self.failpoints.strike(PortOperation::ConnectorsPerform);
         if failure == Some(Failure::Before) {
             return performed(Outcome::Failed, None, false);
         }
         self.arrive(&operation, &call, link);
+        let said = self.script.lock().said.get(&operation).cloned();
+        if let Some(data) = said {
+            let _ = relay.send(RelayFrame { event_id: None, retry_ms: None, data }).await;
+        }
         match failure {
             Some(Failure::After) => performed(Outcome::Unknown, None, true),
             Some(Failure::Hang) => std::future::pending().await,

@@ -9,7 +9,7 @@ use placet_engine::{
     AnswerError, AnswerRequest, Application, DecisionRules, DpopRule, Engine, EngineConfig, PolicyRules,
     Ports, RegistryRules, TrustedIssuer,
 };
-use placet_identity::{Deployment, KeySet, TokenKey};
+use placet_identity::{Deployment, EventReceiver, KeySet, TokenKey};
 use placet_policy::{
     AttributeType, ConnectorModel, FactType, PolicyConfig, PolicySource, ResourceBinding, UsageRule,
 };
@@ -54,6 +54,7 @@ struct Trust {
     issuers: Vec<TrustedIssuer>,
     dpop: DpopRule,
     decisions: DecisionRules,
+    transmitters: Vec<EventReceiver>,
 }
 
 /// A world that is being put together. It has one person, `ana`, in no group.
@@ -224,6 +225,13 @@ impl WorldBuilder {
         self
     }
 
+    /// Believes the security events of an identity provider.
+    #[must_use]
+    pub fn transmitter(mut self, receiver: EventReceiver) -> Self {
+        self.trust.transmitters.push(receiver);
+        self
+    }
+
     /// Asks for proofs of possession.
     #[must_use]
     pub fn dpop(mut self, rule: DpopRule) -> Self {
@@ -364,7 +372,7 @@ fn engine_config(
             audience: "https://placet.example/mcp".to_owned(),
         },
         tokens: KeySet::new(Arc::new(TokenKey::from_seed(&[7; 32]).expect("a key"))),
-        transmitters: Vec::new(),
+        transmitters: trust.transmitters.clone(),
         issuers: trust.issuers.clone(),
         dpop: trust.dpop,
         policy: policy.clone(),

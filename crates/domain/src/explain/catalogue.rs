@@ -109,6 +109,9 @@ catalogue! {
     /// A fact that policies need could not be looked up.
     NoFacts = 1207, "facts not available",
         "try again later; without the facts the call is not judged";
+    /// Arguments that a policy requires are missing or empty.
+    FieldsRequired = 1208, "required arguments are missing",
+        "send the call again with the arguments that the policy names";
 
     // What the agent's registration said.
     /// The agent is read-only: its countdown has ended.
@@ -177,4 +180,7 @@ catalogue! {
     /// Nobody is signed in at the upstream in Placet's name, or not any more.
     UpstreamSignIn = 1503, "not signed in at the tool",
         "tell the operator, who runs `placet connector login NAME`; then send the call again";
+    /// The tool has answered, and a policy obliges to edit the answer in a way that is not possible.
+    ResultWithheld = 1504, "result withheld",
+        "do not retry: the tool has acted; use a tool with structured answers, or ask the agent's owner";
 }

@@ -142,7 +142,7 @@ fn policy(dice: &mut Dice, number: usize) -> String {
         ("", "permit"),
         ("", "forbid"),
         (r#"@unless("approval") @approvers("x")"#, "forbid"),
-        (r#"@unless("redact") @fields("x")"#, "forbid"),
+        (r#"@unless("redact") @fields("$.structuredContent.x")"#, "forbid"),
     ][dice.roll(5)];
     let clauses = match dice.roll(4) {
         0 => String::new(),
@@ -455,7 +455,7 @@ fn every_gate_has_to_be_lifted_and_duties_are_handed_on() {
     let gates = format!(
         r#"{GRANT} @id("k1") @unless("approval") @approvers("x") @timeout("1h") forbid (principal is Agent, action == Action::"crm.update", resource);
         @id("k2") @unless("approval") @approvers("y") forbid (principal is Agent, action in Action::"write", resource);
-        @id("d") @unless("redact") @fields("ssn") forbid (principal is Agent, action in Action::"write", resource);"#
+        @id("d") @unless("redact") @fields("$.structuredContent.ssn") forbid (principal is Agent, action in Action::"write", resource);"#
     );
     let lifting = |ids: &[&str]| {
         decided(&gates, |request| request.lifted = ids.iter().map(|id| id.parse().unwrap()).collect())
@@ -468,8 +468,8 @@ fn every_gate_has_to_be_lifted_and_duties_are_handed_on() {
     assert_eq!(waiting(&lifting(&["k2", "grant", "other"])), ["k1"]);
     let allowed = lifting(&["k1", "k2"]);
     assert_eq!(allowed.verdict, Verdict::Allow);
-    assert_eq!(allowed.obligations[0].kind, "redact");
-    assert_eq!(allowed.obligations[0].parameters, [("fields".to_owned(), "ssn".to_owned())]);
+    let paths = vec!["$.structuredContent.ssn".parse().unwrap()];
+    assert_eq!(allowed.obligations[0].duty, placet_domain::Duty::Redact(paths));
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn sound_policies_of_every_class_are_accepted() {
         r#"@id("g") @granted_by("mia") @expires("2026-12-01T00:00:00Z") permit (principal, action == Action::"crm.update", resource);
         @id("v") @reason("r") @remedy("m") @owner("mia") forbid (principal is Agent, action in Action::"write", resource) when { principal.tier <= 1 };
         @id("a") @unless("approval") @approvers("x, y") @timeout("4h 30m") forbid (principal, action in Action::"crm", resource);
-        @id("d") @unless("redact") @fields("ssn") forbid (principal, action == Action::"crm.read", resource);
+        @id("d") @unless("redact") @fields("$.structuredContent.ssn") forbid (principal, action == Action::"crm.read", resource);
         @id("l") @unless("rate_limit") @limit("30/1m") @key("agent") forbid (principal, action == Action::"crm.read", resource);
         @id("f") forbid (principal, action == Action::"crm.read", resource) unless { context.mandate.facts has customers && context.mandate.facts.customers.contains("1") };"#,
     )
@@ -92,7 +92,6 @@ fn what_cedar_would_ignore_is_refused_with_its_place() {
             format!("@id(\"a\") @unless(\"approval\") @approvers(\"x\") @timeout(\"-4h\") forbid {scope};"),
             "is not a duration",
         ),
-        (format!("@id(\"a\") @unless(\"redact\") forbid {scope};"), "without `@fields`"),
         (format!("@id(\"a\") @timeout(\"4h\") forbid {scope};"), "`@timeout` has no effect here"),
         (format!("@id(\"a\") @expires(\"tomorrow\") permit {scope};"), "is not a moment"),
         (
@@ -122,6 +121,39 @@ fn what_cedar_would_ignore_is_refused_with_its_place() {
         let found = errors.findings.iter().find(|finding| finding.message.contains(expected));
         let found = found.unwrap_or_else(|| panic!("{text}\n{errors}"));
         assert_eq!((found.file.as_str(), found.line.is_some()), ("a.cedar", true), "{errors}");
+    }
+}
+
+#[test]
+fn obligations_that_cannot_be_read_are_refused() {
+    let duty = |rest: &str| {
+        format!("@id(\"a\") {rest} forbid (principal, action == Action::\"crm.update\", resource);")
+    };
+    for (text, expected) in [
+        (duty("@unless(\"redact\")"), "without `@fields`"),
+        (duty("@unless(\"redact\") @fields(\"ssn\")"), "does not lead into the result's structured content"),
+        (duty("@unless(\"redact\") @fields(\"$.structuredContent\")"), "does not lead into"),
+        (duty("@unless(\"redact\") @fields(\"$.structuredContent.a..b\")"), "a path reads like"),
+        (
+            duty("@unless(\"redact\") @fields(\"$.structuredContent.a\") @rows(\"1\")"),
+            "`@rows` has no effect",
+        ),
+        (
+            duty("@unless(\"redact\") @fields(\"$.structuredContent.a\") @timeout(\"1h\")"),
+            "`@timeout` has no effect",
+        ),
+        (duty("@unless(\"cap_rows\") @rows(\"5\")"), "without `@path`"),
+        (duty("@unless(\"cap_rows\") @path(\"$.structuredContent.a\")"), "without `@rows`"),
+        (
+            duty("@unless(\"cap_rows\") @rows(\"many\") @path(\"$.structuredContent.a\")"),
+            "is not a number of rows",
+        ),
+        (duty("@unless(\"require_fields\")"), "without `@fields`"),
+        (duty("@unless(\"require_fields\") @fields(\"a,\")"), "a path reads like"),
+        (duty("@fields(\"a\")"), "`@fields` has no effect here"),
+    ] {
+        let told = loaded(&text).unwrap_err().to_string();
+        assert!(told.contains(expected), "{text}\n{told}");
     }
 }
 
