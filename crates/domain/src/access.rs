@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{Agent, Instance, Person, Pin, PolicyId, Resource, ResourceFacts, Timestamp, ToolCall, Usage};
+use crate::{
+    Agent, Flow, Instance, Person, Pin, PolicyId, Resource, ResourceFacts, Timestamp, ToolCall, Usage,
+};
 
 /// Everything a decision depends on, besides the policy set.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub struct AccessRequest {
     pub resource: Option<Resource>,
     /// The looked-up facts of the resource.
     pub facts: Option<ResourceFacts>,
+    /// What the run has done and seen before, and where the arguments come from.
+    pub flow: Flow,
     /// Gates that a valid approval of exactly this call lifts.
     pub lifted: Vec<PolicyId>,
     /// What the counters of limits showed.

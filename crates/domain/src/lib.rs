@@ -11,6 +11,7 @@ mod decision;
 mod digest;
 mod directory;
 pub mod explain;
+mod flow;
 mod halt;
 mod id;
 mod json;
@@ -21,6 +22,7 @@ mod name;
 mod obligation;
 mod outcome;
 mod person;
+mod provenance;
 mod receipt;
 mod resource;
 mod suggestion;
@@ -37,6 +39,7 @@ pub use decision::{Decision, DenyCause, Gate, PolicyRevision, Reason, Verdict};
 pub use digest::{Commitment, Digest, Opening, ParseDigestError};
 pub use directory::{DirectoryGroup, DirectoryKey, DirectoryRecord, DirectoryUser};
 pub use explain::{Code, Refusal};
+pub use flow::{Flow, FlowEffect, Trust};
 pub use halt::{Halt, HaltTarget, ParseHaltTargetError};
 pub use id::{
     ApprovalId, CallId, CredentialId, DirectoryGroupId, DirectoryKeyId, DirectoryUserId, InstanceId,
@@ -51,12 +54,13 @@ pub use limit::{
     Usage, Window,
 };
 pub use name::{
-    AgentName, ConnectorName, DataClass, EnvironmentName, GroupName, ParseNameError, PersonName, PolicyId,
-    TaskName, ToolName, UsageName,
+    AgentName, ConnectorName, DataClass, EnvironmentName, GroupName, HistoryName, Label, ParseNameError,
+    PersonName, PolicyId, TaskName, ToolName, UsageName,
 };
 pub use obligation::{Discharge, Duty, FieldPath, Obligation, ParsePathError, Step};
 pub use outcome::Outcome;
 pub use person::Person;
+pub use provenance::{Provenance, Source};
 pub use receipt::{
     ApprovalReceipt, ClientFacts, DecisionReceipt, EditedResult, EvaluationNote, OutcomeReceipt, ReceiptRef,
     Refund, RegistryChange, RegistryReceipt,

@@ -75,6 +75,21 @@ pub const DIRECTORY_BYTES: usize = 4 * 1024 * 1024;
 pub const DIRECTORY_KEY_LIFE: Duration = days(366);
 /// Largest body of a request to the token endpoints, bytes.
 pub const FORM_BYTES: usize = 64 * 1024;
+/// Labels that one configuration may name.
+pub const LABELS: usize = 32;
+/// Histories that one configuration may name.
+pub const HISTORIES: usize = 64;
+/// Calls that a history with a window counts to; more are not told apart.
+pub const HISTORY_CALLS: usize = 1_000;
+/// Places in the answers of tools that are remembered for one run and all that it started; beyond them everything that
+/// is not in the mandate or the directory counts as untrusted.
+pub const FLOW_MARKS: usize = 1 << 17;
+/// The same for all runs together: sixteen bytes each.
+pub const FLOW_MARKS_ALL: usize = 1 << 23;
+/// Largest answer of a tool whose values are followed, bytes.
+pub const FLOW_ANSWER_BYTES: usize = 1 << 20;
+/// Values of one call's arguments whose source is told; the others count as untrusted.
+pub const FLOW_VALUES: usize = 1_024;
 
 /// Longest sliding window of a limit.
 pub const WINDOW: Duration = days(366);

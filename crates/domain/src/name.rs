@@ -85,6 +85,14 @@ name!(
     GroupName, "name of a group", is_plain, PLAIN
 );
 name!(
+    /// A counted kind of earlier calls, `[history.NAME]`, read as `context.history.NAME`.
+    HistoryName, "name of a history", is_plain, PLAIN
+);
+name!(
+    /// What a run has read, as a word for policies: `secret`, `untrusted`, `pii`.
+    Label, "label", is_plain, PLAIN
+);
+name!(
     /// A person who owns agents, approves, or is acted for.
     PersonName, "name of a person", is_plain, PLAIN
 );

@@ -435,6 +435,10 @@ fn put_request(body: &mut Object, request: &AccessRequest) {
             values.fold(Object::new(), |all, (name, used)| all.with(name.as_str(), used.to_string())),
         );
     }
+    let flow = request.flow.to_json();
+    if !flow.is_empty() {
+        body.set("flow", flow);
+    }
     let mandate = Object::new()
         .with_some("task", mandate.task.as_deref().map(clip))
         .with_some("ticket", mandate.ticket.as_deref().map(clip))

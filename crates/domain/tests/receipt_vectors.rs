@@ -2,7 +2,13 @@
 //! `UPDATE_GOLDEN=1` rewrites them; the diff is the review.
 #![expect(clippy::unwrap_used, reason = "a test stops where something is wrong")]
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use placet_domain::{
     AccessRequest, Agent, AgentStatus, Amount, Answer, Approval, ApprovalId, ApprovalReceipt, ApprovalState,
@@ -133,6 +139,26 @@ fn a_receipt_of_a_question_says_who_asked_about_whom() {
     let base = judged(&known, &silent);
     let receipt = DecisionReceipt { decision: Ok(&decision), code, evaluation: Some(&note), ..base };
     check("decision-evaluation", &receipt.to_json());
+}
+
+#[test]
+fn a_receipt_of_a_run_with_a_past_is_these_bytes() {
+    use placet_domain::{Flow, FlowEffect, Provenance, Source, Trust};
+    let mut provenance = Provenance::default();
+    provenance.put("stage", Source::Mandate);
+    provenance.put("notes", Source::Untrusted);
+    let flow = Flow {
+        labels: Some(BTreeSet::from(["secret".parse().unwrap()])),
+        history: Some(BTreeMap::from([("looked".parse().unwrap(), 2)])),
+        provenance: Some(provenance),
+        effect: FlowEffect {
+            adds: BTreeSet::from(["pii".parse().unwrap()]),
+            counts: vec!["changed".parse().unwrap()],
+            reads: Some(Trust::Trusted),
+        },
+    };
+    let request = AccessRequest { flow, ..request() };
+    check("decision-flow", &judged(&request, &ClientFacts::default()).to_json());
 }
 
 #[test]
@@ -474,6 +500,7 @@ fn request() -> AccessRequest {
         pin: Some(Pin(Digest::of(b"definition"))),
         resource: Some(Resource { kind: "Deal".into(), id: "789".into() }),
         facts: Some(ResourceFacts { attributes: facts, fetched: now() }),
+        flow: placet_domain::Flow::default(),
         lifted: Vec::new(),
         usage: Usage::default(),
     }
