@@ -5,6 +5,7 @@ mod application;
 mod connector;
 mod control;
 mod file;
+mod flow;
 mod issuer;
 mod oauth;
 mod people;

@@ -155,6 +155,7 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
     engine.announce_key(&ledger.verifier().to_string()).await?;
     // What a crash left open is settled before anything new begins.
     upkeep::settle(&engine, &store).await?;
+    engine.recall_flow()?;
     engine.load_pins().await?;
     upkeep::refresh_all(&engine, &config).await;
     upkeep::restore(&engine, &config).await;

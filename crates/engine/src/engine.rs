@@ -12,6 +12,7 @@ use crate::{
     credentials::Credentialing,
     directory::provision,
     events::Events,
+    flow::Flows,
     halts::Halting,
     keys::Keys,
     limits::{Counters, Covered},
@@ -73,6 +74,8 @@ pub struct Engine {
     pub(crate) counters: Arc<Counters>,
     /// How far back they know the log.
     pub(crate) covered: tokio::sync::Mutex<Option<Covered>>,
+    /// What runs have done and seen, where anything is declared about it.
+    pub(crate) flows: Option<Flows>,
 }
 
 impl Engine {
@@ -97,6 +100,7 @@ impl Engine {
             // Before anything else can be asked of it: what was stopped is stopped.
             halting: Halting::with(ports.halts.halts()),
             credentialing: Credentialing::new(issuers, dpop, &*ports.entropy),
+            flows: Flows::new(&policy.flow, &*ports.entropy),
             ports,
             verifier: TokenVerifier::with_keys(deployment.clone(), tokens.verifying().clone()),
             deployment,

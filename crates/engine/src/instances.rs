@@ -165,9 +165,12 @@ impl Engine {
             by: Some(&instance.started_by),
             about: about(&instance)
                 .with_some("default_of_tier", default_of.map(placet_domain::Tier::number))
-                .with_some("proven", terms.proven),
+                .with_some("proven", terms.proven.clone()),
         })
         .await?;
+        if terms.proven.is_some() {
+            self.note_self_started(&instance);
+        }
         self.ports.mandates.start(instance.clone()).await?;
         Ok(Issued { started: Started { instance, token }, access })
     }

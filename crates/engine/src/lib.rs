@@ -12,6 +12,7 @@ mod ended;
 mod engine;
 mod evaluate;
 mod events;
+mod flow;
 mod halts;
 mod inquiry;
 mod instances;

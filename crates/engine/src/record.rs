@@ -9,6 +9,7 @@ use crate::{
     Attempt, Engine, Placet,
     attempt::Receipts,
     duties::Duties,
+    flow::Awaited,
     pipeline::Judged,
     ports::{LedgerEntry, LedgerUnavailable},
 };
@@ -37,6 +38,8 @@ pub(crate) struct Open {
     pub(crate) charged: Timestamp,
     /// What is still to be done with the result.
     pub(crate) duties: Duties,
+    /// The run, which will have read the answer.
+    pub(crate) awaited: Option<Awaited>,
 }
 
 impl Engine {
@@ -58,8 +61,9 @@ impl Engine {
             Ok(entry) => {
                 let decision = receipt_ref(id, &entry);
                 let receipts = Receipts { call, decision, outcome: None };
-                let open = Open { receipts, charges, charged: now, duties: Duties::default() };
                 let may_go = judged.refusal.is_none();
+                let awaited = self.note_on_run(&judged);
+                let open = Open { receipts, charges, charged: now, duties: Duties::default(), awaited };
                 match (self.unless_revoked(judged), may_go) {
                     (Judged { refusal: Some(refusal), .. }, true) => Recorded::Withdrawn(refusal, open),
                     (judged, _) => release(judged, open),
@@ -96,7 +100,13 @@ impl Engine {
         let (leaf, id) =
             self.decision_leaf(connector, &client, judged, &charges, call, &opening, Some(note), now);
         match self.ports.ledger.append(leaf, Some(opening)).await {
-            Ok(entry) => Ok(Receipts { call, decision: receipt_ref(id, &entry), outcome: None }),
+            Ok(entry) => {
+                // Whoever asked acts by themselves now: the run has read what nobody here will see.
+                if let Some(awaited) = self.note_on_run(judged) {
+                    self.note_unseen(&awaited);
+                }
+                Ok(Receipts { call, decision: receipt_ref(id, &entry), outcome: None })
+            }
             Err(LedgerUnavailable { reason }) => {
                 Err(Refusal::new(Code::LedgerUnavailable, reason).with_who("the operator"))
             }
@@ -135,6 +145,13 @@ impl Engine {
             charges,
         };
         (Json::Object(receipt.to_json()).canonical(), id)
+    }
+
+    /// What a recorded decision means for its run.
+    fn note_on_run(&self, judged: &Judged) -> Option<Awaited> {
+        let request = judged.request.as_ref()?;
+        let may_go = judged.refusal.is_none() && judged.decision.is_some();
+        self.note_decision(request, may_go)
     }
 
     pub(crate) fn receipt_id(&self, now: Timestamp) -> ReceiptId {

@@ -1,7 +1,8 @@
 //! From a parsed call to the complete input of a decision: the tool's pin, the resource, its facts, the people.
 
 use placet_domain::{
-    AccessRequest, Code, ConnectorName, Object, Operation, Pin, Refusal, ResourceFacts, Timestamp, ToolCall,
+    AccessRequest, Code, ConnectorName, Flow, Object, Operation, Pin, Refusal, ResourceFacts, Timestamp,
+    ToolCall,
 };
 use placet_policy::{BindError, Binding, Resolver, Snapshot};
 
@@ -25,6 +26,7 @@ impl Engine {
             pin: None,
             resource: None,
             facts: None,
+            flow: Flow::default(),
             lifted: Vec::new(),
             usage: placet_domain::Usage::default(),
         };
@@ -34,6 +36,7 @@ impl Engine {
                 request.resource = binding.map(|binding| binding.resource);
                 request.facts = facts;
                 request.usage.values = self.usage_values(policies, &request);
+                request.flow = self.flow(policies, &request);
                 match self.within_parents(policies, &request) {
                     Ok(inherited) => {
                         request.usage.inherited = inherited;

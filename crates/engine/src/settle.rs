@@ -16,11 +16,12 @@ impl Engine {
     /// Records what became of a performed call and makes the reply.
     #[tracing::instrument(level = "debug", skip_all, fields(outcome = performed.outcome.as_str()))]
     pub(crate) async fn settle(&self, open: Open, performed: Performed) -> Reply {
-        let Open { mut receipts, charges, charged, duties } = open;
+        let Open { mut receipts, charges, charged, duties, awaited } = open;
         // A call that certainly did not leave counts on no limit.
         let refund =
             (!performed.sent && !charges.is_empty()).then_some(Refund { charged, charges: &charges });
         let now = self.ports.clock.now();
+        self.note_answer(awaited.as_ref(), &performed, now);
         let id = self.receipt_id(now);
         let mut seed = [0; 32];
         self.ports.entropy.fill(&mut seed);

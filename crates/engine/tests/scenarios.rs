@@ -19,6 +19,7 @@ mod scenarios {
     mod exchange;
     mod facts;
     mod failures;
+    mod flow;
     mod gated;
     mod halts;
     mod identity;

@@ -177,6 +177,7 @@ impl Caller {
                 attributes: Object::new().with("owner", "dana").with("amount", 500),
                 fetched: now,
             }),
+            flow: placet_domain::Flow::default(),
             lifted: Vec::new(),
             usage: placet_domain::Usage::default(),
         })

@@ -11,6 +11,8 @@ use placet_domain::{
     UsageName, Window,
 };
 
+use crate::FlowConfig;
+
 /// One file of policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicySource {
@@ -36,6 +38,8 @@ pub struct PolicyConfig {
     pub applications: BTreeSet<ConnectorName>,
     /// What is counted for conditions, as `context.usage.NAME`.
     pub usages: BTreeMap<UsageName, UsageRule>,
+    /// What is declared about the flow of a run.
+    pub flow: FlowConfig,
 }
 
 /// What a usage counts.
@@ -60,6 +64,7 @@ impl Default for PolicyConfig {
             require_user_grants: false,
             applications: BTreeSet::new(),
             usages: BTreeMap::new(),
+            flow: FlowConfig::default(),
         }
     }
 }
@@ -211,7 +216,7 @@ impl PolicyConfig {
     #[must_use]
     pub fn manifest(&self, sources: &[PolicySource]) -> String {
         // Whoever adds a member writes it here and reads it in `manifest.rs`.
-        let Self { time_zone, facts, connectors, applications, require_user_grants, usages } = self;
+        let Self { time_zone, facts, connectors, applications, require_user_grants, usages, flow } = self;
         let mut connectors: Vec<&ConnectorModel> = connectors.iter().collect();
         connectors.sort_by(|left, right| left.name.cmp(&right.name));
         let connectors: Vec<Json> = connectors.into_iter().map(ConnectorModel::canonical).collect();
@@ -220,6 +225,7 @@ impl PolicyConfig {
             .with("_type", "placet.dev/policy/v1")
             .with_some("applications", (!applications.is_empty()).then_some(applications))
             .with("connectors", connectors)
+            .with_some("flow", (!flow.is_empty()).then(|| flow.canonical()))
             .with("facts", types(facts.iter().map(|(name, fact)| (name, (*fact).into()))))
             .with("require_user_grants", *require_user_grants)
             .with("sources", canonical(sources))

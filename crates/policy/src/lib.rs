@@ -12,6 +12,7 @@ mod entities;
 mod evaluate;
 mod facts;
 mod finding;
+mod flow;
 mod guard;
 mod index;
 mod input;
@@ -39,6 +40,10 @@ pub use config::{
 };
 pub use control::{ControlAction, ControlGroup, ControlPolicy, Role, Thing, ThingKind, UnknownRole};
 pub use finding::{Finding, LoadErrors};
+pub use flow::{
+    Counted, DirectoryPath, DirectorySource, FactIs, FlowConfig, HistoryRule, LabelRule,
+    ParseDirectoryPathError, ProvenanceConfig, UnknownCounted,
+};
 pub use listing::Prospect;
 pub use manifest::{Manifest, ManifestError, UnboundManifest};
 pub use snapshot::Snapshot;

@@ -9,8 +9,8 @@ use placet_domain::{
 };
 
 use crate::{
-    AttributeType, ConnectorModel, LoadErrors, PolicyConfig, PolicySource, Resolver, ResourceBinding,
-    Snapshot, UsageRule,
+    AttributeType, ConnectorModel, FlowConfig, LoadErrors, PolicyConfig, PolicySource, Resolver,
+    ResourceBinding, Snapshot, UsageRule,
 };
 
 /// What a revision is the digest of.
@@ -108,6 +108,10 @@ impl UnboundManifest {
                 .and_then(Json::as_bool)
                 .unwrap_or(false),
             usages: usages(&self.body)?,
+            flow: match self.body.member("flow") {
+                Some(flow) => FlowConfig::of_manifest(flow).map_err(|why| unreadable(&why))?,
+                None => FlowConfig::default(),
+            },
         };
         let read = config.revision(&sources);
         match read == self.revision {

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 /// Members of the context that are the same for every call of one operation by one caller at one moment.
 const OF_CALLER: [&str; 5] = ["instance", "mandate", "risk", "time", "user"];
 /// Members of the context that are records.
-const RECORDS: [&str; 4] = ["input", "mandate", "time", "usage"];
+const RECORDS: [&str; 6] = ["history", "input", "mandate", "provenance", "time", "usage"];
 
 /// Every attribute name in a policy set.
 #[derive(Debug, Clone, Default)]

@@ -10,6 +10,7 @@ use placet_domain::{ConnectorName, Operation, ToolDefinition, ToolName};
 use smol_str::SmolStr;
 
 use crate::entities::{self, Types};
+use crate::flow::{self, ActionFlow, FlowNames};
 use crate::shape::{Record, Shape};
 use crate::usage::Counted;
 use crate::{AttributeType, ConnectorModel, Finding, PolicyConfig, Resolver, ResourceBinding};
@@ -64,6 +65,8 @@ pub(crate) struct Model {
     pub(crate) connectors: HashMap<ConnectorName, Actions>,
     /// What is counted for conditions.
     pub(crate) usages: Vec<Counted>,
+    /// What is declared about the flow of a run.
+    pub(crate) flow: FlowNames,
     /// The action of answering an approval.
     pub(crate) approve: Arc<Entity>,
 }
@@ -104,6 +107,7 @@ pub(crate) struct Action {
     pub(crate) risk: u8,
     /// An application asks about it: the person needs a grant of their own.
     pub(crate) of_application: bool,
+    pub(crate) flow: ActionFlow,
 }
 
 /// The resource that an argument names.
@@ -132,8 +136,8 @@ impl Model {
         let approve = Arc::new(entities::action(&types, APPROVE, &BTreeSet::new()));
         let facts = config.facts.iter().map(|(name, fact)| (SmolStr::new(name), (*fact).into())).collect();
         let kinds = kinds(config, findings);
-        let mut model =
-            Self { types, zone, facts, kinds, connectors: HashMap::new(), usages: Vec::new(), approve };
+        let (connectors, usages, flow) = (HashMap::new(), Vec::new(), FlowNames::default());
+        let mut model = Self { types, zone, facts, kinds, connectors, usages, flow, approve };
         let mut names: BTreeSet<String> = GROUPS.iter().map(|(group, _)| (*group).to_owned()).collect();
         names.insert(APPROVE.to_owned());
         for connector in &config.connectors {
@@ -141,6 +145,7 @@ impl Model {
             model.add(connector, of_application, &mut names, findings);
         }
         model.count_usages(config, findings);
+        flow::bind(&mut model, &config.flow, findings);
         model
     }
 
@@ -158,15 +163,19 @@ impl Model {
         self.connectors.values().flat_map(|actions| actions.tools.values().chain(actions.methods.values()))
     }
 
+    /// Every action, in no order, to complete it.
+    pub(crate) fn actions_mut(&mut self) -> impl Iterator<Item = &mut Action> {
+        self.connectors
+            .values_mut()
+            .flat_map(|actions| actions.tools.values_mut().chain(actions.methods.values_mut()))
+    }
+
     /// Marks which arguments and usages policies may read.
     pub(crate) fn mark_read(&mut self, is_read: &dyn Fn(&str) -> bool) {
         for counted in &mut self.usages {
             counted.read = is_read("usage") && is_read(counted.name.as_str());
         }
-        for actions in self.connectors.values_mut() {
-            let tools = actions.tools.values_mut();
-            tools.chain(actions.methods.values_mut()).for_each(|action| action.input.mark_read(is_read));
-        }
+        self.actions_mut().for_each(|action| action.input.mark_read(is_read));
     }
 
     /// How many actions there are besides `approve`.
@@ -264,6 +273,7 @@ impl Model {
             counted: Vec::new(),
             risk,
             of_application: false,
+            flow: ActionFlow::default(),
         }
     }
 }

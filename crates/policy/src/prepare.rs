@@ -62,6 +62,7 @@ impl Snapshot {
         if let Some(usage) = self.usage_value(request).map_err(DenyCause::Error)? {
             members.push((SmolStr::new_static("usage"), usage));
         }
+        self.flow_context(&request.flow, &mut members).map_err(DenyCause::Error)?;
         let types = &self.model.types;
         let agent = Arc::new(entities::agent(types, &self.mentions, &request.agent));
         let user = request.user.as_deref().map(|person| Arc::new(entities::person(types, person)));

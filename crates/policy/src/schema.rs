@@ -93,13 +93,14 @@ impl Model {
             true => String::new(),
             false => format!("\n    usage: {},", braced(usages)),
         };
+        let flow = self.flow.schema();
         let input = record(&action.input, 2);
         line(
             text,
             &format!(
                 "action {} in [{groups}] appliesTo {{\n  principal: [Agent, User],\n  resource: [{resource}],\n  \
                  context: {{\n    input: {input},\n    input_unknown: Set<String>,\n    instance: String,\n    \
-                 mandate: {mandate},\n    risk: Long,\n    time: {TIME},{domains}{usage}\n    user?: User,\n  }},\n}};",
+                 mandate: {mandate},\n    risk: Long,\n    time: {TIME},{domains}{usage}{flow}\n    user?: User,\n  }},\n}};",
                 quoted(&action.name)
             ),
         );

@@ -165,6 +165,7 @@ fn request(
         pin: None,
         resource: binding.map(|binding| binding.resource),
         facts: found,
+        flow: placet_domain::Flow::default(),
         lifted: lifted.iter().map(|gate| gate.parse::<PolicyId>().unwrap()).collect(),
         usage: placet_domain::Usage::default(),
     }

@@ -80,6 +80,13 @@ impl Run {
         self
     }
 
+    /// Is started to do this.
+    #[must_use]
+    pub fn task(mut self, task: &str) -> Self {
+        self.mandate.task = Some(task.to_owned());
+        self
+    }
+
     /// Is started by another run.
     #[must_use]
     pub fn child_of(mut self, parent: &Actor) -> Self {
@@ -139,6 +146,12 @@ impl Actor {
     pub async fn sends(&self, attempt: Attempt) -> Reply {
         let (relay, _frames) = mpsc::channel(limits::RELAY_FRAMES);
         self.engine.clone().handle(attempt, relay).await
+    }
+
+    /// The same run, with the engine that a world has now.
+    #[must_use]
+    pub fn at(&self, world: &crate::World) -> Self {
+        Self { engine: world.engine.clone(), ..self.clone() }
     }
 
     /// The credential.

@@ -11,7 +11,8 @@ use placet_engine::{
 };
 use placet_identity::{Deployment, EventReceiver, KeySet, TokenKey};
 use placet_policy::{
-    AttributeType, ConnectorModel, FactType, PolicyConfig, PolicySource, ResourceBinding, UsageRule,
+    AttributeType, ConnectorModel, FactType, FlowConfig, PolicyConfig, PolicySource, ResourceBinding,
+    UsageRule,
 };
 
 use crate::{
@@ -292,6 +293,13 @@ impl WorldBuilder {
         self
     }
 
+    /// Declares what is kept about the flow of runs.
+    #[must_use]
+    pub fn flow(mut self, flow: FlowConfig) -> Self {
+        self.policy.flow = flow;
+        self
+    }
+
     /// Adds policies.
     #[must_use]
     pub fn policies(mut self, text: &str) -> Self {
@@ -392,6 +400,7 @@ async fn start(ports: &Ports, config: EngineConfig, policies: &[PolicySource]) -
         engine.refresh(connector).await.expect("tools are seen");
     }
     engine.settle_open_calls(0).await.expect("open calls are settled");
+    engine.recall_flow().expect("the log is read");
     if !policies.is_empty()
         && let Err(error) = engine.restore_policies(Some(policies.to_vec())).await
         && !matches!(error, placet_engine::ReloadError::Waits { .. })

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{
     APPROVAL_USE, Config, ConfigError, DRAIN, LISTEN, People, SEGMENT_BYTES, application, connector, control,
-    fact_type, issuer, people::PersonEntry, registry, transmitter, usage,
+    fact_type, flow, issuer, people::PersonEntry, registry, transmitter, usage,
 };
 
 #[derive(Debug, Deserialize)]
@@ -47,6 +47,11 @@ struct File {
     enforcers: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     usage: BTreeMap<String, usage::Entry>,
+    #[serde(default)]
+    label: Vec<flow::LabelEntry>,
+    #[serde(default)]
+    history: BTreeMap<String, flow::HistoryEntry>,
+    provenance: Option<flow::ProvenanceEntry>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -139,6 +144,7 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         let (name, rule) = usage::resolve(&name, entry)?;
         policy.usages.insert(name, rule);
     }
+    policy.flow = flow::resolve(&folder, file.label, file.history, file.provenance)?;
     let control = control::resolve(&folder, file.control, file.roles, file.sign_in)?;
     let mut connectors = Vec::new();
     for (name, entry) in file.connector {

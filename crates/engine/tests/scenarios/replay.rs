@@ -29,6 +29,7 @@ fn request(world: &World, actor: &Actor, receipt: &Json, arguments: &str) -> Acc
         pin: Some(Pin(pin)),
         resource: Some(Resource { kind: "Deal".to_owned(), id: "D-bob".to_owned() }),
         facts: Some(ResourceFacts { attributes: Object::new().with("owner", "bob"), fetched: now }),
+        flow: placet_domain::Flow::default(),
         lifted: vec![],
         usage: placet_domain::Usage::default(),
     }

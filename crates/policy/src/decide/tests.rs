@@ -256,6 +256,7 @@ fn request(snapshot: &Snapshot, dice: &mut Dice) -> AccessRequest {
         pin: None,
         resource,
         facts,
+        flow: placet_domain::Flow::default(),
         lifted: Vec::new(),
         usage: placet_domain::Usage::default(),
     }
