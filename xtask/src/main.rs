@@ -16,6 +16,7 @@ mod conformance_client;
 mod crash;
 mod crm;
 mod dice;
+mod directory;
 mod failure;
 mod forwarder;
 mod fuzz;
@@ -69,6 +70,9 @@ const CHECKS: &[Check] = &[
         oauth_peers::run()
     }),
     ("tokens", "bad tokens at every door, exchanges that would grow, ids of others", |_| tokens::run()),
+    ("directory", "foreign SCIM clients at the directory, the export at the catalog's validators", |_| {
+        directory::run()
+    }),
     ("quickstart", "from nothing to an agent's first call, by examples/quickstart.sh", |_| quickstart::run()),
     ("authzen", "the AuthZEN scenarios and a foreign client at the decision API", |_| authzen::run()),
     ("quota", "limits under 64 callers, restarts and kill -9 [--rounds N] [--seed N]", quota::run),

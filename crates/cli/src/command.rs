@@ -80,6 +80,7 @@ pub(crate) enum Command {
     /// Connect an MCP client that speaks stdio to a running Placet
     Stdio(Single<stdio::Stdio>),
     /// People: who may sign in, and letting somebody in for the first time
+    #[command(visible_alias = "people")]
     Person(Noun<person::Verb>),
     /// The company's directory: tokens with which an identity provider keeps people and groups here (SCIM)
     Scim(Noun<scim::Verb>),

@@ -1,6 +1,7 @@
 //! The one binary. Reads arguments, starts the parts, maps results to exit codes; it holds no logic.
 
 mod archive;
+mod backstage;
 mod client;
 mod command;
 mod config;

@@ -23,6 +23,8 @@ pub(crate) struct ConnectorView {
     name: String,
     /// Why nothing can be sent until somebody has signed in at the upstream.
     sign_in: Option<String>,
+    /// Where agents reach it.
+    url: String,
     tools: Vec<ToolView>,
 }
 
@@ -53,6 +55,7 @@ pub(crate) async fn list(State(control): State<Arc<Control>>) -> Answer<Connecto
     let connectors = control.config.connectors.iter().map(|name| ConnectorView {
         name: name.to_string(),
         sign_in: control.engine.ports().connectors.standing(name).err(),
+        url: control.engine.resource_of(name),
         tools: tools.iter().filter(|tool| tool.connector == *name).map(view).collect(),
     });
     Answer::new("placet/v1/connectors", ConnectorList { connectors: connectors.collect() })

@@ -20,7 +20,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware::from_fn_with_state,
-    routing::{MethodFilter, get, on},
+    routing::{MethodFilter, get, on, post},
 };
 use placet_domain::limits;
 
@@ -33,6 +33,8 @@ pub(crate) const BASE: &str = "/scim/v2";
 pub(crate) fn router(control: Arc<Control>) -> Router<Arc<Control>> {
     Router::new()
         .route("/Users", get(users::list).post(users::create))
+        .route("/Users/.search", post(users::search))
+        .route("/Groups/.search", post(groups::search))
         .route("/Users/{id}", get(users::show).put(users::replace).patch(users::patch).delete(users::remove))
         .route("/Groups", get(groups::list).post(groups::create))
         .route(

@@ -29,6 +29,9 @@ pub(crate) enum Verb {
         /// The agent
         name: AgentName,
     },
+    /// Write agents and connectors as entities of a developer portal's catalog
+    #[command(after_help = "Example: placet agent export --format backstage > catalog-info.yaml")]
+    Export(Export),
     /// Show the receipts of an agent's life
     History {
         /// The agent
@@ -131,6 +134,16 @@ pub(crate) struct Filter {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The form
+    #[arg(long, value_parser = PossibleValuesParser::new(["backstage"]), default_value = "backstage")]
+    format: String,
+    /// Who the catalog says owns the connectors, as a reference to an entity
+    #[arg(long, value_name = "REFERENCE", default_value = "group:default/operators")]
+    connector_owner: String,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Answer {
     /// The agent
     name: AgentName,
@@ -155,6 +168,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> 
             show::whole(&answer, context);
             Ok(Exit::Ok)
         }
+        Verb::Export(wish) => export(&wish, context).await,
         Verb::History { name } => {
             let answer = context.client().get(&format!("/v1/agents/{name}/history")).await?;
             show::history(&answer, context);
@@ -194,6 +208,18 @@ async fn register(wish: Register, context: &Context) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
     }
+}
+
+/// There is one form today; the parser of arguments takes no other.
+async fn export(wish: &Export, context: &Context) -> Result<Exit, Failure> {
+    let client = context.client();
+    let (agents, connectors) = (client.get("/v1/agents").await?, client.get("/v1/connectors").await?);
+    let entities =
+        crate::backstage::catalog(&agents, &connectors, &wish.connector_owner).map_err(Failure::new)?;
+    let text = serde_saphyr::to_string_multiple(&entities);
+    let text = text.map_err(Failure::of(format!("the entities cannot be written as {}", wish.format)))?;
+    out(text.trim_end());
+    Ok(Exit::Ok)
 }
 
 async fn answered(answer: Answer, approve: bool, context: &Context) -> Result<Exit, Failure> {

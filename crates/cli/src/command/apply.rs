@@ -72,7 +72,7 @@ pub(crate) async fn run(apply: Apply, context: &Context) -> Result<Exit, Failure
     }
 }
 
-fn agreed() -> Result<bool, Failure> {
+pub(super) fn agreed() -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         let why = "standard input is no terminal\n  next: look at the plan, then run it with `--yes`";
         return Err(Failure::new(why).with_exit(Exit::Usage));

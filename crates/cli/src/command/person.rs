@@ -1,4 +1,7 @@
-//! `placet person`: who is known, letting somebody in for the first time, forgetting how somebody signs in.
+//! `placet person`: who is known, taking people over from catalog files, letting somebody in for the first time,
+//! forgetting how somebody signs in.
+
+mod import;
 
 use clap::Subcommand;
 use placet_domain::{Object, PersonName};
@@ -14,6 +17,9 @@ use crate::{
 pub(crate) enum Verb {
     /// List the people of this deployment, their groups and roles
     List,
+    /// Take people, their groups and the owners of agents from catalog files of a developer portal; shows a plan first
+    #[command(after_help = "Example: placet person import catalog/*.yaml --plan")]
+    Import(import::Import),
     /// Make a link by which a person sets a passphrase: it works once, for half an hour
     Invite {
         /// The person
@@ -54,6 +60,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> 
                 &rows.collect::<Vec<_>>(),
             );
         }
+        Verb::Import(files) => return import::run(files, context).await,
         Verb::Invite { name } => {
             let answer = client.post(&format!("/v1/people/{name}/invite"), Object::new()).await?;
             match context.screen.is_json() {

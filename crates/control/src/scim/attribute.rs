@@ -180,7 +180,6 @@ pub(super) const GROUP: Kind = Kind {
             &[
                 immutable(Attribute { exact: true, ..text("value", "Id of the person") }),
                 immutable(of(Shape::Reference(&["User"]), text("$ref", "Where the person is"))),
-                read_only(text("display", "Name of the person")),
             ],
             text("members", "People in the group"),
         ),

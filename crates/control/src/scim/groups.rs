@@ -25,12 +25,20 @@ use super::{
 use crate::Control;
 
 pub(super) async fn list(State(control): State<Arc<Control>>, query: Query) -> Answered {
+    found_by(&control, &query)
+}
+
+pub(super) async fn search(State(control): State<Arc<Control>>, body: Bytes) -> Answered {
+    found_by(&control, &Query::asked(&document::parse(&body)?)?)
+}
+
+fn found_by(control: &Control, query: &Query) -> Answered {
     let filter = query.filter(&GROUP)?;
     let mut groups = control.engine.directory_groups();
     if let Some(filter) = filter {
-        groups.retain(|group| filter.fits(&shown(&control, group)));
+        groups.retain(|group| filter.fits(&shown(control, group)));
     }
-    Ok(query.page(&GROUP, &groups, |group| shown(&control, group)))
+    Ok(query.page(&GROUP, &groups, |group| shown(control, group)))
 }
 
 pub(super) async fn show(
@@ -151,12 +159,10 @@ fn answer(control: &Control, group: &DirectoryGroup) -> ScimAnswer {
 
 fn shown(control: &Control, group: &DirectoryGroup) -> Object {
     let member = |id: &DirectoryUserId| {
-        let user = control.engine.directory_user(*id)?;
         let place = format!("{}{BASE}{}/{id}", origin(control), USER.endpoint);
-        let member = Object::new().with("value", id.to_string()).with("$ref", place);
-        Some(member.with("display", user.person.as_str()))
+        Object::new().with("value", id.to_string()).with("$ref", place)
     };
-    let members: Vec<Object> = group.members.iter().filter_map(member).collect();
+    let members: Vec<Object> = group.members.iter().map(member).collect();
     let resource =
         page::dressed(&GROUP, origin(control), &group.id.to_string(), &group.record, &group.attributes);
     if members.is_empty() { resource } else { resource.with("members", members) }

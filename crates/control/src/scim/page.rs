@@ -56,6 +56,30 @@ fn number(name: &str, value: &str) -> Result<usize, ScimError> {
 }
 
 impl Query {
+    /// A query that stands in a body (RFC 7644 section 3.4.3), so that names of people are in no address.
+    pub(super) fn asked(body: &Object) -> Result<Self, ScimError> {
+        let mut query = Self { start: 1, count: MOST, ..Self::default() };
+        let names = |value: &Json| {
+            let names = value.as_array().map(|all| all.iter().filter_map(Json::as_str).collect::<Vec<_>>());
+            names.map(|names| names.join(","))
+        };
+        let counted = |name: &str, value: &Json| match value.as_integer() {
+            Some(number) => Ok(usize::try_from(number).unwrap_or(0)),
+            None => Err(ScimError::value(format!("`{name}` is a whole number, not {}", value.kind()))),
+        };
+        for (name, value) in body.members() {
+            match name {
+                "filter" => query.filter = value.as_str().map(str::to_owned),
+                "startIndex" => query.start = counted(name, value)?.max(1),
+                "count" => query.count = counted(name, value)?.min(MOST),
+                "attributes" => query.only = names(value),
+                "excludedAttributes" => query.without = names(value),
+                _ => {}
+            }
+        }
+        Ok(query)
+    }
+
     /// The filter, if one is asked for.
     pub(super) fn filter(&self, kind: &Kind) -> Result<Option<Filter>, ScimError> {
         self.filter.as_deref().map(|text| Filter::parse(kind, text)).transpose()

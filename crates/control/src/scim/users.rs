@@ -27,12 +27,20 @@ pub(super) const TRIES: usize = 5;
 const RECORD_BYTES: usize = 16 * 1024;
 
 pub(super) async fn list(State(control): State<Arc<Control>>, query: Query) -> Answered {
+    found_by(&control, &query)
+}
+
+pub(super) async fn search(State(control): State<Arc<Control>>, body: Bytes) -> Answered {
+    found_by(&control, &Query::asked(&document::parse(&body)?)?)
+}
+
+fn found_by(control: &Control, query: &Query) -> Answered {
     let filter = query.filter(&USER)?;
     let mut users = control.engine.directory_users();
     if let Some(filter) = filter {
-        users.retain(|user| filter.fits(&shown(&control, user)));
+        users.retain(|user| filter.fits(&shown(control, user)));
     }
-    Ok(query.page(&USER, &users, |user| with_groups(&control, user)))
+    Ok(query.page(&USER, &users, |user| with_groups(control, user)))
 }
 
 pub(super) async fn show(

@@ -104,7 +104,8 @@ impl Engine {
     }
 
     /// The public address of a connector, as clients use it: the audience of tokens for it alone.
-    pub(crate) fn resource_of(&self, connector: &ConnectorName) -> String {
+    #[must_use]
+    pub fn resource_of(&self, connector: &ConnectorName) -> String {
         format!("{}/mcp/{connector}", self.base())
     }
 

@@ -148,7 +148,11 @@ async fn a_person_comes_is_found_and_is_in_a_group() {
         format!(r#"{{"displayName":"crew","externalId":"7","members":[{{"value":"{}"}}]}}"#, &user[7..]);
     let group = provider.post("/Groups", &group).await;
     assert_eq!(group.status, StatusCode::CREATED);
-    assert_eq!(group.text("members/0/display"), "zoe@corp.example");
+    assert_eq!(group.text("members/0/value"), &user[7..]);
+    let asked = r#"{"filter":"displayName eq \"CREW\"","count":1,"excludedAttributes":["members"]}"#;
+    let found = provider.post("/Groups/.search", asked).await;
+    assert_eq!((found.total(), found.text("Resources/0/externalId")), (1, "7"));
+    assert!(!found.seen.body.contains("members"));
     assert_eq!(known(&site, "zoe@corp.example"), Some(vec!["crew".to_owned()]));
     assert_eq!(provider.get(&user).await.text("groups/0/display"), "crew");
     let path = format!("/Groups/{}", group.text("id"));
