@@ -13,6 +13,7 @@ mod bureau;
 mod caller;
 mod conformance;
 mod conformance_client;
+mod corpus;
 mod crash;
 mod crm;
 mod dice;
@@ -29,6 +30,7 @@ mod options;
 mod peers;
 mod place;
 mod process;
+mod prove;
 mod python;
 mod quickstart;
 mod quota;
@@ -76,6 +78,12 @@ const CHECKS: &[Check] = &[
     ("quickstart", "from nothing to an agent's first call, by examples/quickstart.sh", |_| quickstart::run()),
     ("authzen", "the AuthZEN scenarios and a foreign client at the decision API", |_| authzen::run()),
     ("quota", "limits under 64 callers, restarts and kill -9 [--rounds N] [--seed N]", quota::run),
+    ("prove", "invariants of the starter policies, and seeded widenings found", |_| prove::run()),
+    (
+        "corpus",
+        "what decides here against stock Cedar, its own corpus too [--requests N] [--seed N]",
+        corpus::run,
+    ),
     ("fuzz", "any bytes at the parsers and decoders [--seconds N]", fuzz::run),
     ("bench-gateway", "calls through the gateway against direct ones", bench::gateway),
     ("bench-decide", "payload to verdict, indexed against stock", bench::decide),

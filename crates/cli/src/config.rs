@@ -27,7 +27,7 @@ use placet_identity::EventReceiver;
 use placet_policy::{FactType, PolicyConfig, PolicySource};
 
 pub(crate) use control::ControlPlace;
-pub(crate) use file::parse;
+pub(crate) use file::{parse, parse_policy_side};
 pub(crate) use people::People;
 
 /// A configuration that makes sense.
@@ -75,6 +75,17 @@ pub(crate) struct Config {
     pub(crate) origin: String,
     /// Size of ledger segments, bytes.
     pub(crate) segment_bytes: u64,
+}
+
+/// The part of a configuration that policies depend on. The tools of the connectors are not in it.
+#[derive(Debug, Clone)]
+pub(crate) struct PolicySide {
+    /// Policy files, as paths or `*.cedar` patterns.
+    pub(crate) files: Vec<PathBuf>,
+    /// Folder of tool definitions, `<connector>.json` each.
+    pub(crate) tools: PathBuf,
+    /// Time zone, facts, and the policy side of the connectors.
+    pub(crate) policy: PolicyConfig,
 }
 
 /// Why `placet.toml` cannot be used.
@@ -129,6 +140,15 @@ impl Config {
     /// Reads the policy files, in order of name.
     pub(crate) fn policy_sources(&self) -> Result<Vec<PolicySource>, ConfigError> {
         read_policies(&self.folder, &self.policy_files)
+    }
+}
+
+impl PolicySide {
+    /// Reads a file.
+    pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        parse_policy_side(path, &text)
     }
 }
 

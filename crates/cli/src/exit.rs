@@ -24,9 +24,10 @@ pub(crate) enum Exit {
     Unreachable = 7,
     /// An approval is pending.
     Pending = 8,
-    /// A gate has findings.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the number is taken for the CI gate"))]
+    /// A check has findings: policies that do not load, a test that fails, a file to lay out.
     Findings = 9,
+    /// Something that the check needs is not here: it was skipped, which is not passed.
+    Skipped = 77,
 }
 
 impl Termination for Exit {
@@ -52,7 +53,8 @@ mod tests {
             Exit::Unreachable,
             Exit::Pending,
             Exit::Findings,
+            Exit::Skipped,
         ];
-        assert_eq!(codes.map(|code| code as u8), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(codes.map(|code| code as u8), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 77]);
     }
 }

@@ -160,4 +160,4 @@ fn end(result: Result<Exit, Failure>) -> Exit {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failed, 2 usage, 3 denied, 4 not authenticated, 5 not found, 6 integrity failure, \
-                          7 server unreachable, 8 approval pending, 9 gate findings";
+                          7 server unreachable, 8 approval pending, 9 findings, 77 skipped";

@@ -18,6 +18,7 @@ mod end_to_end {
     mod log_key;
     mod obligations;
     mod people;
+    mod policies;
     mod registry;
     mod reload;
     mod revocation;

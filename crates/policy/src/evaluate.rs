@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cedar_policy_core::ast::{
-    Context, Entity, EntityUID, EntityUIDEntry, Literal, Request, SlotEnv, Value, ValueKind,
+    Context, Entity, EntityUID, EntityUIDEntry, Expr, Literal, Request, SlotEnv, Value, ValueKind,
 };
 use cedar_policy_core::entities::{Entities, TCComputation};
 use cedar_policy_core::evaluator::Evaluator;
@@ -64,10 +64,23 @@ impl<'a> Trial<'a> {
         if rule.opening.is_refuted(&self.context) {
             return Ok(false);
         }
-        let value = self.evaluator.interpret(condition, &self.slots).map_err(|error| error.to_string())?;
+        self.truth(condition)
+    }
+
+    /// The truth of one expression.
+    ///
+    /// # Errors
+    /// It could not be evaluated, or is no truth value.
+    pub(crate) fn truth(&self, expression: &Expr) -> Result<bool, String> {
+        let value = self.evaluator.interpret(expression, &self.slots).map_err(|error| error.to_string())?;
         match value.value_kind() {
             ValueKind::Lit(Literal::Bool(truth)) => Ok(*truth),
             _ => Err("its condition is not a truth value".to_owned()),
         }
+    }
+
+    /// The value of an expression in Cedar's syntax; `None` if it has none here.
+    pub(crate) fn value(&self, expression: &Expr) -> Option<String> {
+        self.evaluator.interpret(expression, &self.slots).ok().map(|value| value.to_string())
     }
 }

@@ -1,18 +1,24 @@
 //! Cedar policies: a schema from the pinned tools, loading with lint, an index by scope, and the decision.
 //! No async, no clock, no I/O. The rules are in ARCHITECTURE.md, "Policy semantics"; no other crate names Cedar.
 
+mod advice;
 mod approve;
 mod binding;
+mod case;
 mod compare;
+mod condition;
 mod config;
 mod control;
+mod coverage;
 mod decide;
 mod duty;
 mod entities;
 mod evaluate;
+mod explain;
 mod facts;
 mod finding;
 mod flow;
+mod format;
 mod guard;
 mod index;
 mod input;
@@ -31,19 +37,25 @@ mod schema;
 mod shape;
 mod snapshot;
 mod usage;
+mod workbench;
 
 pub use binding::{BindError, Binding};
+pub use case::{Case, Expectation, ExpectedVerdict, Who};
 pub use compare::Comparison;
 pub use config::{
     AttributeType, ConnectorModel, FactType, PolicyConfig, PolicySource, Resolver, ResourceBinding,
     UnknownType, UsageRule,
 };
 pub use control::{ControlAction, ControlGroup, ControlPolicy, Role, Thing, ThingKind, UnknownRole};
+pub use coverage::{ConditionCoverage, Coverage, PolicyCoverage};
+pub use explain::{Account, Answer, Explanation, Found, Judged};
 pub use finding::{Finding, LoadErrors};
 pub use flow::{
     Counted, DirectoryPath, DirectorySource, FactIs, FlowConfig, HistoryRule, LabelRule,
     ParseDirectoryPathError, ProvenanceConfig, UnknownCounted,
 };
+pub use format::formatted;
 pub use listing::Prospect;
 pub use manifest::{Manifest, ManifestError, UnboundManifest};
 pub use snapshot::Snapshot;
+pub use workbench::{PolicyPlace, RuleClass, Workbench};

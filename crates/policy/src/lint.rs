@@ -86,7 +86,7 @@ pub(crate) fn read(policy: &Policy) -> Result<(Rule, ActionConstraint), Vec<Comp
 
 /// The condition without places in the source. The evaluator copies a counted reference to them with every value,
 /// and a decision does not tell them.
-fn unplaced(policy: &Policy) -> Option<Arc<Expr>> {
+pub(crate) fn unplaced(policy: &Policy) -> Option<Arc<Expr>> {
     let placed: &cedar_policy_core::ast::Policy = policy.as_ref();
     let json = policy.to_json().ok();
     let again = json.and_then(|json| Policy::from_json(policy.id().clone().into(), json).ok());

@@ -288,6 +288,11 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// The file and first line of a policy that was read.
+    pub(crate) fn origin(&self, id: &placet_domain::PolicyId) -> Option<(&'a str, usize)> {
+        self.sources.get(id.as_str()).map(|place| (place.file, place.line))
+    }
+
     pub(crate) fn into_findings(self) -> Vec<Finding> {
         self.findings
     }

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use placet_domain::Timestamp;
 use smol_str::SmolStr;
 
+use crate::Snapshot;
 use crate::entities::{text, value};
 use crate::mentions::Mentions;
 
@@ -66,4 +67,20 @@ pub(crate) fn time(
         members.push((SmolStr::new_static("weekday"), value(weekday)));
     }
     Ok(Value::record(members, None))
+}
+
+impl Snapshot {
+    /// A moment within a week of another at which policies read this weekday (1 is Monday) and minute of the day.
+    #[must_use]
+    pub fn moment_like(&self, near: Timestamp, weekday: i64, minute: i64) -> Option<Timestamp> {
+        let zone = &self.model.zone;
+        let start = zone.to_datetime(jiff::Timestamp::from_microsecond(near.micros()).ok()?).date();
+        let time = jiff::civil::Time::midnight() + jiff::SignedDuration::from_mins(minute);
+        (0..7).find_map(|days| {
+            let day = start.checked_add(jiff::Span::new().days(days)).ok()?;
+            let fits = i64::from(day.weekday().to_monday_one_offset()) == weekday;
+            let moment = fits.then(|| zone.to_timestamp(day.to_datetime(time)).ok()).flatten()?;
+            Some(Timestamp::from_micros(moment.as_microsecond()))
+        })
+    }
 }

@@ -31,7 +31,7 @@ fn sources() -> Vec<PolicySource> {
 }
 
 fn config() -> PolicyConfig {
-    let tools = Json::parse(file("tests/crm-tools.json").as_bytes()).unwrap();
+    let tools = Json::parse(file("tools/crm.json").as_bytes()).unwrap();
     let tools = tools
         .as_array()
         .unwrap()

@@ -1,8 +1,24 @@
-//! `placet policy`: what is in force, and putting changed files in force.
+//! `placet policy`: what is in force, putting changed files in force, and working with policies before they are.
 
+mod cases;
+mod coverage;
+mod diff;
+mod fmt;
+mod junit;
+mod lint;
+mod material;
+mod pin;
 mod promote;
+mod prove;
+mod recall;
 mod revision;
+mod sarif;
+mod telling;
+mod test;
+mod tools;
 mod tree;
+mod why;
+mod written;
 
 use clap::Subcommand;
 use placet_domain::{Json, Object};
@@ -38,32 +54,64 @@ pub(crate) enum Verb {
     History,
     /// Show the policies of a revision, or write them to a folder
     Show(revision::Show),
+    /// Lay policy files out in the one way
+    Fmt(fmt::Fmt),
+    /// Check the policy files as the loader does, and more
+    Lint(lint::Lint),
+    /// Run the tests beside the policies
+    Test(test::Test),
+    /// What the tests have tried: each policy, and each condition true and false
+    Coverage(coverage::Coverage),
+    /// Why a call was or would be decided as it is, with source lines
+    Why(Box<why::Why>),
+    /// Turn a past decision into a test
+    Pin(pin::Pin),
+    /// Prove invariants of every call, with a solver
+    Prove(prove::Prove),
+    /// Compare two sets: for whom, and whether any call gets through that did not
+    Diff(diff::Diff),
+    /// Write the pinned tool definitions to files, for tests and proofs elsewhere
+    Tools(tools::Tools),
 }
 
 pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> {
-    let client = context.client();
-    let answer = match &verb {
-        Verb::Status | Verb::Schema => client.get("/v1/policies").await?,
-        Verb::Reload => client.post("/v1/policies/reload", Object::new()).await?,
-        Verb::Promote(wish) => return promote::run(wish, context).await,
-        Verb::Approve(approve) => return promote::approve(approve, context).await,
-        Verb::Rollback => return promote::rollback(context).await,
-        Verb::Withdraw(withdraw) => return promote::withdraw(withdraw, context).await,
-        Verb::History => return revision::history(context).await,
-        Verb::Show(wanted) => return revision::show(wanted, context).await,
-    };
     match verb {
-        _ if context.screen.is_json() => context.screen.json(&answer),
-        // Our own text, with its line breaks; names in it have been checked by the generator.
-        Verb::Schema => {
-            out(answer.member("cedar_schema").and_then(Json::as_str).unwrap_or_default().trim_end())
+        Verb::Status => show(&context.client().get("/v1/policies").await?, context),
+        Verb::Reload => {
+            show(&context.client().post("/v1/policies/reload", Object::new()).await?, context);
         }
-        _ => show(&answer, context),
+        Verb::Promote(wish) => return promote::run(&wish, context).await,
+        Verb::Approve(approve) => return promote::approve(&approve, context).await,
+        Verb::Rollback => return promote::rollback(context).await,
+        Verb::Withdraw(withdraw) => return promote::withdraw(&withdraw, context).await,
+        Verb::History => return revision::history(context).await,
+        Verb::Show(wanted) => return revision::show(&wanted, context).await,
+        Verb::Schema => schema(&context.client().get("/v1/policies").await?, context),
+        Verb::Fmt(fmt) => return fmt::run(&fmt, context),
+        Verb::Lint(lint) => return lint::run(&lint, context).await,
+        Verb::Test(test) => return test::run(&test, context).await,
+        Verb::Coverage(coverage) => return coverage::run(&coverage, context).await,
+        Verb::Why(why) => return why::run(*why, context).await,
+        Verb::Pin(pin) => return pin::run(&pin, context).await,
+        Verb::Prove(prove) => return prove::run(&prove, context).await,
+        Verb::Diff(diff) => return diff::run(&diff, context).await,
+        Verb::Tools(tools) => return tools::run(&tools, context).await,
     }
     Ok(Exit::Ok)
 }
 
+fn schema(answer: &Json, context: &Context) {
+    match context.screen.is_json() {
+        true => context.screen.json(answer),
+        // Our own text, with its line breaks; names in it have been checked by the generator.
+        false => out(answer.member("cedar_schema").and_then(Json::as_str).unwrap_or_default().trim_end()),
+    }
+}
+
 fn show(answer: &Json, context: &Context) {
+    if context.screen.is_json() {
+        return context.screen.json(answer);
+    }
     let warnings = list(answer, "warnings");
     context.screen.fields(&[
         ("revision", some_text(answer, "revision")),

@@ -48,6 +48,13 @@ pub(crate) struct Verify {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted(String);
 
+impl Wanted {
+    /// The id.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl std::str::FromStr for Wanted {
     type Err = String;
 

@@ -75,18 +75,7 @@ pub(super) fn resolve(
     entry: Entry,
 ) -> Result<(ConnectorModel, ConnectorConfig), Wrong> {
     let key = |part: &str| format!("connector.{name}{part}");
-    let parsed: ConnectorName = name.parse().map_err(|error| wrong(key(""), error))?;
-    let mut groups = BTreeMap::new();
-    for (tool, names) in entry.groups {
-        groups.insert(tool_name(&key(".groups"), &tool)?, names);
-    }
-    let bindings = entry.resource.into_iter().map(|resource| binding(&key(".resource"), resource));
-    let model = ConnectorModel {
-        name: parsed.clone(),
-        tools: Vec::new(),
-        groups,
-        bindings: bindings.collect::<Result<_, _>>()?,
-    };
+    let model = model(name, &entry)?;
     let transport = match (entry.url, entry.command) {
         (Some(url), None) => Transport::Http { url: url.parse().map_err(|error| wrong(key(".url"), error))? },
         (None, Some(command)) => Transport::Stdio {
@@ -103,21 +92,42 @@ pub(super) fn resolve(
     }
     let deadline = duration(&key(".deadline"), entry.deadline.as_deref(), limits::TOOL_DEADLINE)?;
     let oauth = entry.oauth.map(|entry| oauth::resolve(folder, &key(".oauth"), entry)).transpose()?;
-    Ok((model, ConnectorConfig { name: parsed, transport, headers, oauth, deadline }))
+    let name = model.name.clone();
+    Ok((model, ConnectorConfig { name, transport, headers, oauth, deadline }))
 }
 
-fn binding(key: &str, entry: ResourceEntry) -> Result<ResourceBinding, Wrong> {
-    let mut attributes = BTreeMap::new();
-    for (name, kind) in entry.attributes {
-        let kind = kind.parse().map_err(|error| wrong(format!("{key}.attributes.{name}"), error))?;
-        attributes.insert(name, kind);
+/// How policies see it: nothing secret is looked up.
+pub(super) fn model(name: &str, entry: &Entry) -> Result<ConnectorModel, Wrong> {
+    let key = |part: &str| format!("connector.{name}{part}");
+    let parsed: ConnectorName = name.parse().map_err(|error| wrong(key(""), error))?;
+    let mut groups = BTreeMap::new();
+    for (tool, names) in &entry.groups {
+        groups.insert(tool_name(&key(".groups"), tool)?, names.clone());
     }
-    let resolver = match entry.resolver {
-        Some(ResolverEntry { tool, argument }) => Some(Resolver { tool: tool_name(key, &tool)?, argument }),
+    let bindings = entry.resource.iter().map(|resource| binding(&key(".resource"), resource));
+    Ok(ConnectorModel {
+        name: parsed,
+        tools: Vec::new(),
+        groups,
+        bindings: bindings.collect::<Result<_, _>>()?,
+    })
+}
+
+fn binding(key: &str, entry: &ResourceEntry) -> Result<ResourceBinding, Wrong> {
+    let mut attributes = BTreeMap::new();
+    for (name, kind) in &entry.attributes {
+        let kind = kind.parse().map_err(|error| wrong(format!("{key}.attributes.{name}"), error))?;
+        attributes.insert(name.clone(), kind);
+    }
+    let resolver = match &entry.resolver {
+        Some(ResolverEntry { tool, argument }) => {
+            Some(Resolver { tool: tool_name(key, tool)?, argument: argument.clone() })
+        }
         None => None,
     };
     let tools = entry.tools.iter().map(|tool| tool_name(key, tool)).collect::<Result<_, _>>()?;
-    Ok(ResourceBinding { kind: entry.kind, tools, argument: entry.argument, resolver, attributes })
+    let (kind, argument) = (entry.kind.clone(), entry.argument.clone());
+    Ok(ResourceBinding { kind, tools, argument, resolver, attributes })
 }
 
 fn tool_name(key: &str, text: &str) -> Result<ToolName, Wrong> {

@@ -1,6 +1,11 @@
 //! `placet.toml` as people type it, and its way into a [`Config`]. Unknown keys are errors that name the known ones.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use placet_domain::limits;
 use placet_engine::{DpopRule, PolicyRules, SecondPerson};
@@ -8,8 +13,8 @@ use placet_policy::PolicyConfig;
 use serde::Deserialize;
 
 use super::{
-    APPROVAL_USE, Config, ConfigError, DRAIN, LISTEN, People, SEGMENT_BYTES, application, connector, control,
-    fact_type, flow, issuer, people::PersonEntry, registry, transmitter, usage,
+    APPROVAL_USE, Config, ConfigError, DRAIN, LISTEN, People, PolicySide, SEGMENT_BYTES, application,
+    connector, control, fact_type, flow, issuer, people::PersonEntry, registry, transmitter, usage,
 };
 
 #[derive(Debug, Deserialize)]
@@ -82,6 +87,7 @@ struct Limits {
 struct Policy {
     #[serde(default)]
     files: Vec<String>,
+    tools: Option<String>,
     time_zone: Option<String>,
     #[serde(default)]
     require_user_grants: bool,
@@ -112,6 +118,55 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Config, ConfigError> {
     resolve(path, file).map_err(|(key, message)| ConfigError::Value { path: path.to_owned(), key, message })
 }
 
+/// Parses only what policies depend on: secrets may be absent, and no address is looked at.
+pub(crate) fn parse_policy_side(path: &Path, text: &str) -> Result<PolicySide, ConfigError> {
+    let file: File = toml::from_str(text)
+        .map_err(|error| ConfigError::Syntax { path: path.to_owned(), message: error.to_string() })?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let files = policy_files(folder, &file.policy);
+    let tools = folder.join(file.policy.tools.as_deref().unwrap_or(TOOLS));
+    let connectors = file.connector;
+    let resolve = || {
+        let mut policy = rules(file.policy, file.usage)?;
+        policy.flow = flow::resolve(folder, file.label, file.history, file.provenance)?;
+        for (name, entry) in &connectors {
+            policy.connectors.push(connector::model(name, entry)?);
+        }
+        application::resolve(file.application, file.enforcers, &mut policy)?;
+        Ok(PolicySide { files, tools, policy })
+    };
+    resolve().map_err(|(key, message)| ConfigError::Value { path: path.to_owned(), key, message })
+}
+
+fn policy_files(folder: &Path, policy: &Policy) -> Vec<PathBuf> {
+    match policy.files.as_slice() {
+        [] => vec![folder.join("policies/*.cedar")],
+        files => files.iter().map(|file| folder.join(file)).collect(),
+    }
+}
+
+/// Time zone, facts, usages and what else `[policy]` says, without connectors.
+fn rules(entry: Policy, usages: BTreeMap<String, usage::Entry>) -> Result<PolicyConfig, Wrong> {
+    let mut policy =
+        PolicyConfig { require_user_grants: entry.require_user_grants, ..PolicyConfig::default() };
+    if let Some(zone) = entry.time_zone {
+        jiff::tz::TimeZone::get(&zone).map_err(|error| wrong("policy.time_zone", error))?;
+        policy.time_zone = zone;
+    }
+    for (name, kind) in entry.facts {
+        let kind = fact_type(&kind).map_err(|message| wrong(format!("policy.facts.{name}"), message))?;
+        policy.facts.insert(name, kind);
+    }
+    for (name, entry) in usages {
+        let (name, rule) = usage::resolve(&name, entry)?;
+        policy.usages.insert(name, rule);
+    }
+    Ok(policy)
+}
+
+/// Where tool definitions are written for those who have no running Placet.
+const TOOLS: &str = "policies/tools";
+
 pub(super) type Wrong = (String, String);
 
 pub(super) fn wrong(key: impl Into<String>, message: impl ToString) -> Wrong {
@@ -130,20 +185,8 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         return Err(wrong("gateway.listen", message));
     }
     let policy_rules = policy_rules(&file.policy)?;
-    let mut policy =
-        PolicyConfig { require_user_grants: file.policy.require_user_grants, ..PolicyConfig::default() };
-    if let Some(zone) = file.policy.time_zone {
-        jiff::tz::TimeZone::get(&zone).map_err(|error| wrong("policy.time_zone", error))?;
-        policy.time_zone = zone;
-    }
-    for (name, kind) in file.policy.facts {
-        let kind = fact_type(&kind).map_err(|message| wrong(format!("policy.facts.{name}"), message))?;
-        policy.facts.insert(name, kind);
-    }
-    for (name, entry) in file.usage {
-        let (name, rule) = usage::resolve(&name, entry)?;
-        policy.usages.insert(name, rule);
-    }
+    let files = policy_files(&folder, &file.policy);
+    let mut policy = rules(file.policy, file.usage)?;
     policy.flow = flow::resolve(&folder, file.label, file.history, file.provenance)?;
     let control = control::resolve(&folder, file.control, file.roles, file.sign_in)?;
     let mut connectors = Vec::new();
@@ -153,8 +196,6 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         connectors.push(config);
     }
     let decisions = application::resolve(file.application, file.enforcers, &mut policy)?;
-    let files =
-        if file.policy.files.is_empty() { vec!["policies/*.cedar".to_owned()] } else { file.policy.files };
     Ok(Config {
         public_url: file.gateway.public_url.unwrap_or_else(|| format!("http://{listen}")),
         origin: file.ledger.origin.unwrap_or_else(|| "placet.local/ledger".to_owned()),
@@ -165,7 +206,7 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         body_bytes: file.limits.body_bytes.unwrap_or(limits::BODY_BYTES),
         drain: duration("gateway.drain", file.gateway.drain.as_deref(), DRAIN)?,
         folder: folder.clone(),
-        policy_files: files.iter().map(|file| folder.join(file)).collect(),
+        policy_files: files,
         policy_rules,
         policy,
         connectors,

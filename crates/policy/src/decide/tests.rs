@@ -334,44 +334,59 @@ impl StockCedar {
     }
 }
 
+/// What was compared.
+#[derive(Default)]
+struct Totals {
+    requests: usize,
+    compared: usize,
+    errors: usize,
+    allowed: usize,
+}
+
 #[test]
 fn the_index_changes_nothing_that_stock_cedar_says() {
-    let mut dice = Dice(7);
-    let (mut compared, mut errors, mut allowed) = (0, 0, 0);
+    let (mut dice, mut totals) = (Dice(7), Totals::default());
     for _ in 0..10 {
         let text = policies(&mut dice);
-        let snapshot = Snapshot::load(&[source(&text)], &config()).unwrap();
-        let complete = crate::load::load(&[source(&text)], &config(), Mentions::everything()).unwrap();
-        let stock = StockCedar::new(&snapshot, &text);
-        for _ in 0..680 {
-            let request = request(&snapshot, &mut dice);
-            let action = snapshot.model.action(request.call.connector(), request.call.operation()).unwrap();
-            let prepared = snapshot.prepare(action, &request).unwrap();
-            let full_action =
-                complete.model.action(request.call.connector(), request.call.operation()).unwrap();
-            let full = complete.prepare(full_action, &request).unwrap();
-            let principals = [Some(&full.agent), full.user.as_ref()];
-            let entities = stock.entities(&full);
-            for (pass, principal) in
-                snapshot.passes(&prepared, &request).iter().zip(principals.into_iter().flatten())
-            {
-                let whole = stock.request(&full, principal);
-                for gates in [false, true] {
-                    let counts = |class: &Class| {
-                        matches!(class, Class::Gate(_) | Class::Duty(_) | Class::Limit(_)) == gates
-                    };
-                    let tally = snapshot.tally(pass, &prepared, request.now, &counts);
-                    let (ours, stock) = (ours(&snapshot, &tally), stock.say(&whole, &entities, gates));
-                    assert_eq!(ours, stock, "{request:?}\n{text}");
-                    compared += 1;
-                    errors += ours.2.len();
-                    allowed += usize::from(ours.0);
-                }
-            }
-            assert_eq!(snapshot.decide(&request).verdict, complete.decide(&request).verdict);
-        }
+        compare_set(&text, 680, &mut dice, &mut totals);
     }
+    let Totals { compared, errors, allowed, .. } = totals;
     assert!(compared >= 20_000 && errors > 1_000 && allowed > 1_000, "{compared} {errors} {allowed}");
+}
+
+/// Judges requests by a set here and by stock Cedar; how many policies it has.
+fn compare_set(text: &str, requests: usize, dice: &mut Dice, totals: &mut Totals) -> usize {
+    let snapshot = Snapshot::load(&[source(text)], &config()).unwrap();
+    let complete = crate::load::load(&[source(text)], &config(), Mentions::everything()).unwrap();
+    let stock = StockCedar::new(&snapshot, text);
+    for _ in 0..requests {
+        let request = request(&snapshot, dice);
+        let action = snapshot.model.action(request.call.connector(), request.call.operation()).unwrap();
+        let prepared = snapshot.prepare(action, &request).unwrap();
+        let full_action = complete.model.action(request.call.connector(), request.call.operation()).unwrap();
+        let full = complete.prepare(full_action, &request).unwrap();
+        let principals = [Some(&full.agent), full.user.as_ref()];
+        let entities = stock.entities(&full);
+        for (pass, principal) in
+            snapshot.passes(&prepared, &request).iter().zip(principals.into_iter().flatten())
+        {
+            let whole = stock.request(&full, principal);
+            for gates in [false, true] {
+                let counts = |class: &Class| {
+                    matches!(class, Class::Gate(_) | Class::Duty(_) | Class::Limit(_)) == gates
+                };
+                let tally = snapshot.tally(pass, &prepared, request.now, &counts);
+                let (ours, stock) = (ours(&snapshot, &tally), stock.say(&whole, &entities, gates));
+                assert_eq!(ours, stock, "{request:?}\n{text}");
+                totals.compared += 1;
+                totals.errors += ours.2.len();
+                totals.allowed += usize::from(ours.0);
+            }
+        }
+        assert_eq!(snapshot.decide(&request).verdict, complete.decide(&request).verdict);
+        totals.requests += 1;
+    }
+    snapshot.policy_count()
 }
 
 fn decided(text: &str, change: impl Fn(&mut AccessRequest)) -> Decision {
@@ -517,3 +532,5 @@ fn a_request_that_does_not_fit_together_is_denied() {
         }
     }
 }
+
+mod corpus;
