@@ -229,8 +229,11 @@ fn unreadable(error: &dyn std::fmt::Display) -> ManifestError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::FactType;
+    use crate::flow::{Counted, FactIs, HistoryRule, LabelRule, ProvenanceConfig};
 
     fn tool(name: &str) -> ToolDefinition {
         let text =
@@ -264,11 +267,32 @@ mod tests {
                 connectors: vec![crm],
                 applications: ["crm".parse().unwrap()].into(),
                 require_user_grants: true,
+                flow: flow(),
                 usages: BTreeMap::from([
                     ("changes".parse().unwrap(), usage(Vec::new(), Measure::Calls)),
                     ("moved".parse().unwrap(), usage(vec![KeyPart::Agent], Measure::Sum("id".to_owned()))),
                 ]),
             },
+        }
+    }
+
+    /// With everything that a revision names.
+    fn flow() -> FlowConfig {
+        let actions = vec!["crm.get".to_owned()];
+        let when = FactIs { attribute: "owner".to_owned(), is: "ana".into() };
+        let history = HistoryRule {
+            actions: actions.clone(),
+            counts: Counted::Refused,
+            within: Some(Duration::from_secs(90)),
+        };
+        FlowConfig {
+            labels: vec![LabelRule {
+                labels: vec!["secret".parse().unwrap()],
+                actions: actions.clone(),
+                when: Some(when),
+            }],
+            history: BTreeMap::from([("looked".parse().unwrap(), history)]),
+            provenance: Some(ProvenanceConfig { trusted: actions, ..ProvenanceConfig::default() }),
         }
     }
 
