@@ -67,7 +67,8 @@ pub(crate) fn run(options: &[String]) -> Result<(), Failure> {
     let exchanged = scene.exchange(Duration::from_secs(number("--seconds", SECONDS)), callers)?;
     let large = scene.large(number("--policies", POLICIES), callers)?;
     let mut wrong = exchanged.wrong;
-    let receipts = scene.receipts(&exchanged.revisions, &mut wrong)?;
+    let mut told = String::new();
+    let receipts = scene.receipts(&exchanged.revisions, &mut wrong, &mut told)?;
     if large.longest > STALL {
         wrong.push(format!("a call took {:?} while a large set was read", large.longest));
     }
@@ -96,6 +97,7 @@ pub(crate) fn run(options: &[String]) -> Result<(), Failure> {
         large.longest.as_secs_f64() * 1e3,
         large.median.as_secs_f64() * 1e3,
     );
+    println!("replayed under the revisions that receipts name: {told}");
     println!("{} violations", wrong.len());
     match wrong.len() {
         0 => Ok(()),
@@ -232,7 +234,17 @@ impl Scene {
     }
 
     /// Each receipt against the set that it names.
-    fn receipts(&mut self, revisions: &[String; 2], wrong: &mut Vec<String>) -> Result<[usize; 2], Failure> {
+    fn receipts(
+        &mut self,
+        revisions: &[String; 2],
+        wrong: &mut Vec<String>,
+        told: &mut String,
+    ) -> Result<[usize; 2], Failure> {
+        let replayed = self.place.run(&["policy", "replay", "--recorded", "--days", "1"])?;
+        if replayed.code != Some(0) || !replayed.errors.contains("nothing is kept") {
+            wrong.push(format!("the log does not replay: {}{}", replayed.output, replayed.errors));
+        }
+        *told = replayed.errors.trim().to_owned();
         let shown = self.shown(revisions)?;
         wrong.extend(shown);
         self.place.stop();

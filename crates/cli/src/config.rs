@@ -51,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) policy_files: Vec<PathBuf>,
     /// Who must agree to a change of policies, and whether their files lead.
     pub(crate) policy_rules: PolicyRules,
+    /// For how many days what decisions were made of is kept for replays; 0 for not at all.
+    pub(crate) replay_days: u16,
     /// Time zone, facts, and the policy side of the connectors.
     pub(crate) policy: PolicyConfig,
     /// The connection side of the connectors.
@@ -200,6 +202,7 @@ fn fact_type(text: &str) -> Result<FactType, String> {
 /// Defaults of `placet.toml`.
 const LISTEN: &str = "127.0.0.1:7420";
 const DRAIN: Duration = Duration::from_secs(10);
+const REPLAY_DAYS: u16 = 30;
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 const APPROVAL_USE: Duration = limits::APPROVAL_USE;
 

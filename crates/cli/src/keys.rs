@@ -12,6 +12,7 @@ use placet_connect::VaultKey;
 use placet_domain::{Digest, Timestamp};
 use placet_engine::ports::Entropy;
 use placet_identity::{KeySet, TokenKey};
+use placet_store::ExtractKey;
 
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +123,11 @@ const RETIRED: &str = "keys/token.retired";
 pub(crate) fn vault_key(home: &Path, entropy: &dyn Entropy) -> Result<VaultKey, KeyError> {
     let path = home.join("keys/vault.key");
     VaultKey::new(&seed(&path, entropy)?).ok_or(KeyError::Malformed { path })
+}
+
+/// The key that what decisions were made of is encrypted with. Whoever removes it has erased all of that.
+pub(crate) fn extract_key(home: &Path, entropy: &dyn Entropy) -> Result<ExtractKey, KeyError> {
+    seed(&home.join("keys/extracts.key"), entropy).map(ExtractKey)
 }
 
 /// The 32 bytes of a key file; made if there is none.

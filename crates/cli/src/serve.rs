@@ -11,12 +11,16 @@ use std::{
 
 use placet_connect::{McpConnectors, Safe, Web};
 use placet_control::{Access, Bound, Control, ControlConfig, Directory};
-use placet_engine::{Engine, EngineConfig, Ports, ports::Clock as _};
+use placet_domain::Timestamp;
+use placet_engine::{
+    Engine, EngineConfig, Ports,
+    ports::{Clock as _, Extracts},
+};
 use placet_gateway::{Gateway, GatewayConfig, GuardConfig};
 use placet_identity::{Deployment, KeySet};
 use placet_ledger::{Ledger, LedgerConfig, disk::RealDisk};
 use placet_policy::{LoadErrors, PolicySource};
-use placet_store::{LedgerPort, SqliteStore};
+use placet_store::{FileExtracts, LedgerPort, SqliteStore};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
@@ -123,6 +127,8 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
     tracing::info!(recovery = ?opened.recovery, "the ledger is open");
     let ledger = Arc::new(opened.ledger);
 
+    let extracts = extracts(&config, home, &entropy, clock.now())?;
+
     // The engine and its ports.
     let safe = Safe {
         vault: store.vault(),
@@ -146,6 +152,7 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
         pins: store.pins(),
         approvals: store.approvals(),
         revisions: store.revisions(),
+        extracts,
         ledger: ledger_port.clone(),
         connectors: failpoint::around(connectors.clone()),
         notifier: Arc::new(LogNotifier),
@@ -185,6 +192,32 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
     Ok(Running { address, socket, welcome, stop, tasks, connectors, store, ledger, _lock: lock })
 }
 
+/// What decisions were made of, in files of the home, if it is to be kept.
+fn extracts(
+    config: &Config,
+    home: &Path,
+    entropy: &Arc<SystemEntropy>,
+    now: Timestamp,
+) -> Result<Option<Arc<dyn Extracts>>, ServeError> {
+    if config.replay_days == 0 {
+        return Ok(None);
+    }
+    let folder = home.join("extracts");
+    let key = keys::extract_key(home, &**entropy)?;
+    let keep = Duration::from_secs(u64::from(config.replay_days) * 86_400);
+    let opened = FileExtracts::open(&folder, key, entropy.clone(), keep, now);
+    Ok(Some(Arc::new(opened.map_err(|source| ServeError::Home { path: folder, source })?)))
+}
+
+/// Renders `/metrics`, with how trials of policies went.
+fn metrics(engine: &Arc<Engine>) -> telemetry::Render {
+    let (engine, render) = (engine.clone(), telemetry::metrics());
+    Arc::new(move || {
+        telemetry::count_trials(engine.tried());
+        render()
+    })
+}
+
 fn engine_config(config: &Config, tokens: KeySet) -> EngineConfig {
     EngineConfig {
         deployment: Deployment { issuer: config.public_url.clone(), audience: config.public_url.clone() },
@@ -206,7 +239,7 @@ fn gateway(engine: &Arc<Engine>, config: &Config, address: SocketAddr) -> Arc<Ga
         hosts: config.hosts.clone(),
         origins: config.origins.clone(),
     };
-    let config = GatewayConfig { guard, metrics: telemetry::metrics(), drain: config.drain };
+    let config = GatewayConfig { guard, metrics: metrics(engine), drain: config.drain };
     Gateway::new(engine.clone(), config, address)
 }
 

@@ -61,6 +61,14 @@ fn provider() -> Option<SdkTracerProvider> {
     }
 }
 
+/// Tells how policies on trial went, as totals since the start.
+pub(crate) fn count_trials(tried: placet_engine::TriedCounts) {
+    let placet_engine::TriedCounts { same, differing, failed } = tried;
+    for (result, count) in [("same", same), ("differing", differing), ("failed", failed)] {
+        metrics::counter!("placet_policy_trials_total", "result" => result).absolute(count);
+    }
+}
+
 /// Starts counting; returns what renders the counts (Prometheus text format).
 pub(crate) fn metrics() -> Render {
     let buckets = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];

@@ -1,5 +1,6 @@
 //! `/v1/policies`: the rules in force, and putting changed files in force. A bad set keeps the old one.
 
+pub(crate) mod replay;
 pub(crate) mod revisions;
 
 use std::{pin::Pin, sync::Arc};

@@ -166,12 +166,20 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/v1/policies/approve", "policies.approve", ControlGroup::Answer, About::Whole, |verb| {
         on(verb, policies::revisions::approve)
     }),
+    post("/v1/policies/forget", "policies.forget", ControlGroup::Administer, About::Whole, |verb| {
+        on(verb, policies::replay::forget)
+    }),
     get("/v1/policies/history", "policies.history", About::Whole, |verb| {
         on(verb, policies::revisions::history)
     }),
     post("/v1/policies/promote", "policies.promote", ControlGroup::Administer, About::Whole, |verb| {
         on(verb, policies::revisions::promote)
     }),
+    post("/v1/policies/replay", "policies.replay", ControlGroup::Read, About::Whole, |verb| {
+        on(verb, policies::replay::replay)
+    }),
+    get("/v1/policies/shadow", "policies.shadow", About::Whole, |verb| on(verb, policies::replay::shadow)),
+    get("/v1/policies/unused", "policies.unused", About::Whole, |verb| on(verb, policies::replay::unused)),
     get("/v1/policies/revisions/{revision}", "policies.revision", About::Whole, |verb| {
         on(verb, policies::revisions::revision)
     }),

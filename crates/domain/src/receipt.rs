@@ -60,6 +60,8 @@ pub struct DecisionReceipt<'a> {
     pub digest: Option<CallDigest>,
     /// The approval that lifted the gates, or that was asked for.
     pub approval: Option<&'a Approval>,
+    /// What policies on trial would have decided, where that differs.
+    pub shadow: &'a [Decision],
     /// Who asked, when the decision answers an enforcement point: nothing was sent anywhere.
     pub evaluation: Option<&'a EvaluationNote>,
     /// What the call has put on counters.
@@ -119,6 +121,10 @@ impl DecisionReceipt<'_> {
             body.set("evaluation", evaluation.to_json());
         }
         put_charges(&mut body, "charges", self.charges);
+        if !self.shadow.is_empty() {
+            let shadow: Vec<Object> = self.shadow.iter().map(shadow).collect();
+            body.set("shadow", shadow);
+        }
         put_client(&mut body, self.client);
         body
     }
@@ -287,6 +293,8 @@ pub enum RegistryChange {
     PolicyShadowed,
     /// A policy set is no candidate any more.
     PolicyWithdrawn,
+    /// What decisions were made of was erased before its time.
+    ExtractsErased,
     /// A tool's definition was accepted.
     ToolAccepted,
     /// A tool was found changed and put in quarantine.
@@ -329,7 +337,8 @@ impl RegistryChange {
             | Self::PolicyCanary
             | Self::PolicyProposed
             | Self::PolicyShadowed
-            | Self::PolicyWithdrawn => "policy",
+            | Self::PolicyWithdrawn
+            | Self::ExtractsErased => "policy",
             Self::ToolAccepted | Self::ToolQuarantined => "pin",
             Self::KeyActivated | Self::LogKeyChanged | Self::TokenKeyRotated => "key",
             Self::UpstreamSignedIn | Self::UpstreamSignedOut => "upstream",
@@ -366,6 +375,7 @@ impl RegistryChange {
             Self::PolicyProposed => "policy_proposed",
             Self::PolicyShadowed => "policy_shadowed",
             Self::PolicyWithdrawn => "policy_withdrawn",
+            Self::ExtractsErased => "extracts_erased",
             Self::ToolAccepted => "tool_accepted",
             Self::ToolQuarantined => "tool_quarantined",
             Self::KeyActivated => "key_activated",
@@ -489,6 +499,16 @@ fn put_charges(body: &mut Object, member: &str, charges: &[Charge]) {
     if !charges.is_empty() {
         body.set(member, charges.iter().map(Charge::to_json).collect::<Vec<_>>());
     }
+}
+
+/// A decision without effect.
+fn shadow(decision: &Decision) -> Object {
+    let reasons: Vec<&str> =
+        decision.reasons.iter().take(REASONS).map(|reason| reason.policy.as_str()).collect();
+    Object::new()
+        .with("policy", decision.revision.to_string())
+        .with("reasons", reasons)
+        .with("verdict", decision.verdict.as_str())
 }
 
 fn put_client(body: &mut Object, client: &ClientFacts) {

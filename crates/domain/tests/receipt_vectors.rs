@@ -162,6 +162,24 @@ fn a_receipt_of_a_run_with_a_past_is_these_bytes() {
 }
 
 #[test]
+fn a_receipt_tells_what_policies_on_trial_would_have_decided() {
+    let silent = ClientFacts::default();
+    let known = request();
+    let decision = |verdict, reason: &str, policies: &[u8]| Decision {
+        verdict,
+        reasons: vec![Reason { policy: reason.parse().unwrap(), reason: None, remedy: None }],
+        obligations: Vec::new(),
+        charges: Vec::new(),
+        revision: PolicyRevision(Digest::of(policies)),
+        risk: 40,
+    };
+    let made = decision(Verdict::Allow, "own-deals", b"policies");
+    let tried = [decision(Verdict::Deny(DenyCause::Veto), "freeze", b"candidate")];
+    let receipt = DecisionReceipt { decision: Ok(&made), shadow: &tried, ..judged(&known, &silent) };
+    check("decision-shadow", &receipt.to_json());
+}
+
+#[test]
 fn outcome_receipts_are_these_bytes() {
     let base = OutcomeReceipt {
         id: receipt_id(2),
@@ -375,6 +393,7 @@ fn judged<'a>(request: &'a AccessRequest, client: &'a ClientFacts) -> DecisionRe
         payload: Some(commitment()),
         digest: None,
         approval: None,
+        shadow: &[],
         evaluation: None,
         charges: &[],
     }

@@ -16,7 +16,7 @@ use crate::{
     halts::Halting,
     keys::Keys,
     limits::{Counters, Covered},
-    policies::{Book, Trials, no_trials},
+    policies::{Book, DifferenceIndex, Trials, Tried, no_trials},
     registry::UsageIndex,
 };
 
@@ -60,6 +60,8 @@ pub struct Engine {
     pub(crate) reloading: tokio::sync::Mutex<Book>,
     pub(crate) trials: ArcSwap<Trials>,
     pub(crate) policy_rules: PolicyRules,
+    pub(crate) tried: Tried,
+    pub(crate) differences: Arc<DifferenceIndex>,
     pub(crate) catalogue: Catalogue,
     pub(crate) halting: Halting,
     pub(crate) approval_use: Duration,
@@ -110,6 +112,8 @@ impl Engine {
             policy,
             sources: ArcSwap::default(),
             reloading: tokio::sync::Mutex::default(),
+            tried: Tried::default(),
+            differences: Arc::default(),
             trials: no_trials(),
             policy_rules,
             catalogue: Catalogue::default(),

@@ -53,8 +53,9 @@ pub use logins::UpstreamLoginError;
 pub use passage::{Passage, PassageKind};
 pub use placet::Placet;
 pub use policies::{
-    Activation, Aim, Candidate, CandidateKind, Difference, KeptError, Origin, PolicyRules, Promoted,
-    Promotion, ReloadError, SecondPerson, Shift, Standing, UnknownWord,
+    Activation, Aim, Candidate, CandidateKind, Difference, Differing, Flip, Forgotten, KeptError, Origin,
+    PolicyRules, Promoted, Promotion, ReloadError, Replayed, SecondPerson, Shift, Standing, TriedCounts,
+    UnknownWord, Unused,
 };
 pub use ports::Ports;
 pub use recover::Settled;

@@ -6,6 +6,8 @@ mod candidates;
 mod difference;
 mod kept;
 mod promote;
+mod replay;
+mod shadow;
 mod start;
 
 use std::{collections::HashSet, sync::Arc};
@@ -23,6 +25,10 @@ pub use activation::{Activation, Candidate, CandidateKind, Origin, UnknownWord};
 pub use difference::{Difference, Shift};
 pub use kept::KeptError;
 pub use promote::{Aim, Promoted, Promotion, Standing};
+pub use replay::{Flip, Forgotten, Replayed, Unused};
+
+pub(crate) use shadow::{DifferenceIndex, Tried};
+pub use shadow::{Differing, TriedCounts};
 
 /// What the operator decides about changes of policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +148,13 @@ impl Engine {
             Err(error) => tracing::error!(%error, "the policies stay as they were"),
         }
         self.load_trials().await;
+    }
+
+    /// Every set whose decisions could be asked about: what they read is kept.
+    pub(crate) fn sets_that_read(&self) -> Vec<Arc<Snapshot>> {
+        let trials = self.trials.load();
+        let canary = trials.canary.as_ref().map(|(_, set)| Arc::clone(set));
+        canary.into_iter().chain(trials.shadow.clone()).chain([self.policies.load_full()]).collect()
     }
 
     /// The rules that judge this agent's calls.

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod directory;
+mod extracts;
 mod logins;
 mod revisions;
 
@@ -22,6 +23,7 @@ use crate::{LifeNotice, Passage, Placet};
 
 pub use accounts::{AccessKey, AccessKind, Account, Accounts};
 pub use directory::{Directory, Provisioned};
+pub use extracts::{Extracts, PendingExtract};
 pub use logins::{LoginError, LoginStep, SignedIn, Vault};
 pub use revisions::Revisions;
 
@@ -55,6 +57,8 @@ pub struct Ports {
     pub approvals: Arc<dyn Approvals>,
     /// Policy sets by digest, and what became of them.
     pub revisions: Arc<dyn Revisions>,
+    /// What decisions were made of, for a while; `None` if nothing is kept.
+    pub extracts: Option<Arc<dyn Extracts>>,
     /// The append-only log of receipts.
     pub ledger: Arc<dyn Ledger>,
     /// The upstream systems.

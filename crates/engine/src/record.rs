@@ -5,13 +5,15 @@ use placet_domain::{
     Json, Opening, ReceiptId, ReceiptRef, Refusal, Timestamp, ToolCall,
 };
 
+use placet_policy::{Extract, Snapshot};
+
 use crate::{
     Attempt, Engine, Placet,
     attempt::Receipts,
     duties::Duties,
     flow::Awaited,
     pipeline::Judged,
-    ports::{LedgerEntry, LedgerUnavailable},
+    ports::{LedgerEntry, LedgerUnavailable, PendingExtract},
 };
 
 /// Proof that an allowing decision is durable. Private field: made here and nowhere else.
@@ -59,6 +61,7 @@ impl Engine {
         let (leaf, id) = self.decision_leaf(connector, &client, &judged, &charges, call, &opening, None, now);
         match self.ports.ledger.append(leaf, Some(opening)).await {
             Ok(entry) => {
+                self.keep_extract(&judged, call, now);
                 let decision = receipt_ref(id, &entry);
                 let receipts = Receipts { call, decision, outcome: None };
                 let may_go = judged.refusal.is_none();
@@ -105,6 +108,7 @@ impl Engine {
                 if let Some(awaited) = self.note_on_run(judged) {
                     self.note_unseen(&awaited);
                 }
+                self.keep_extract(judged, call, now);
                 Ok(Receipts { call, decision: receipt_ref(id, &entry), outcome: None })
             }
             Err(LedgerUnavailable { reason }) => {
@@ -127,6 +131,10 @@ impl Engine {
     ) -> (String, ReceiptId) {
         let id = self.receipt_id(now);
         let why = judged.refusal.as_ref().map_or(String::new(), ToString::to_string);
+        let shadow = match (&judged.request, &judged.decision) {
+            (Some(request), Some(decision)) => self.rehearse(request, decision),
+            _ => Vec::new(),
+        };
         let receipt = DecisionReceipt {
             id,
             now,
@@ -141,6 +149,7 @@ impl Engine {
             payload: judged.request.as_ref().map(|request| commit(opening, &request.call)),
             digest: judged.approval.as_ref().map(|approval| approval.digest),
             approval: judged.approval.as_ref(),
+            shadow: &shadow,
             evaluation,
             charges,
         };
@@ -152,6 +161,21 @@ impl Engine {
         let request = judged.request.as_ref()?;
         let may_go = judged.refusal.is_none() && judged.decision.is_some();
         self.note_decision(request, may_go)
+    }
+
+    /// Hands over what was judged, for replays. Nothing waits for it.
+    fn keep_extract(&self, judged: &Judged, call: CallId, now: Timestamp) {
+        let (Some(extracts), Some(request), Some(_)) =
+            (&self.ports.extracts, &judged.request, &judged.decision)
+        else {
+            return;
+        };
+        let (request, sets) = (request.clone(), self.sets_that_read());
+        let make = move || {
+            let sets: Vec<&Snapshot> = sets.iter().map(AsRef::as_ref).collect();
+            Extract::of(&request, &sets)
+        };
+        extracts.keep(PendingExtract { call, at: now, make: Box::new(make) });
     }
 
     pub(crate) fn receipt_id(&self, now: Timestamp) -> ReceiptId {

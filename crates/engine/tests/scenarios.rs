@@ -34,5 +34,6 @@ mod scenarios {
     mod revisions;
     mod scope;
     mod sent;
+    mod trials;
     mod year;
 }

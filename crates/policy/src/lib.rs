@@ -15,6 +15,7 @@ mod duty;
 mod entities;
 mod evaluate;
 mod explain;
+mod extract;
 mod facts;
 mod finding;
 mod flow;
@@ -49,6 +50,7 @@ pub use config::{
 pub use control::{ControlAction, ControlGroup, ControlPolicy, Role, Thing, ThingKind, UnknownRole};
 pub use coverage::{ConditionCoverage, Coverage, PolicyCoverage};
 pub use explain::{Account, Answer, Explanation, Found, Judged};
+pub use extract::{Extract, ReplayError};
 pub use finding::{Finding, LoadErrors};
 pub use flow::{
     Counted, DirectoryPath, DirectorySource, FactIs, FlowConfig, HistoryRule, LabelRule,

@@ -73,6 +73,7 @@ pub(crate) fn read(policy: &Policy) -> Result<(Rule, ActionConstraint), Vec<Comp
                 of_caller: condition.as_ref().is_none_or(|condition| reads_only_the_caller(condition)),
                 opening: Opening::of(condition.as_ref()),
                 condition,
+                of_calls: true,
                 shadow,
                 fingerprint: Fingerprint::of(policy),
                 reason: policy.annotation("reason").map(str::to_owned),

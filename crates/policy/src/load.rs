@@ -340,9 +340,10 @@ fn put_rules(snapshot: &mut Snapshot, rules: impl Iterator<Item = (Rule, ActionC
             numbers.entry(name.clone()).or_default().push(action.number);
         }
     }
-    for (rule, actions) in rules {
+    for (mut rule, actions) in rules {
         let place = Place::try_from(snapshot.rules.len()).unwrap_or(Place::MAX);
         let (reach, approves) = reach(&actions, &numbers);
+        rule.of_calls = reach != Reach::Of(Vec::new());
         snapshot.index.add(&snapshot.model.types, place, &rule, &reach);
         if approves {
             snapshot.approving.push(place);

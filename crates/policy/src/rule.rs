@@ -24,6 +24,8 @@ pub(crate) struct Rule {
     pub(crate) opening: Opening,
     /// The condition reads neither the resource nor the arguments.
     pub(crate) of_caller: bool,
+    /// Its scope has an action that is a call.
+    pub(crate) of_calls: bool,
     /// It is evaluated and never counts (`@mode("shadow")`).
     pub(crate) shadow: bool,
     pub(crate) fingerprint: Fingerprint,

@@ -67,6 +67,11 @@ impl Snapshot {
         self.rehearsal.as_deref()
     }
 
+    /// The policies in force that decide about calls: all but those about `approve` alone.
+    pub fn deciding(&self) -> impl Iterator<Item = &placet_domain::PolicyId> {
+        self.rules.iter().filter(|rule| rule.of_calls).map(|rule| &rule.id)
+    }
+
     /// How many policies are in force.
     #[must_use]
     pub fn policy_count(&self) -> usize {

@@ -25,8 +25,8 @@ pub use connectors::{FakeConnectors, Sent};
 pub use entropy::SeededEntropy;
 pub use failpoint::{Failpoints, Failure, PortOperation};
 pub use memory::{
-    MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryHalts, MemoryLedger,
-    MemoryMandates, MemoryPins, MemoryRegistry, MemoryRevisions,
+    MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryExtracts, MemoryHalts,
+    MemoryLedger, MemoryMandates, MemoryPins, MemoryRegistry, MemoryRevisions,
 };
 pub use people::{FakeNotifier, FakePeople};
 pub use providers::FakeProviders;

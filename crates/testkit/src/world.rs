@@ -17,8 +17,8 @@ use placet_policy::{
 
 use crate::{
     Failpoints, FakeClock, FakeConnectors, FakeNotifier, FakePeople, FakeProviders, MemoryAccounts,
-    MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryHalts, MemoryLedger, MemoryMandates,
-    MemoryPins, MemoryRegistry, MemoryRevisions, Run, SeededEntropy, Sent, actor::OWNER,
+    MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryExtracts, MemoryHalts, MemoryLedger,
+    MemoryMandates, MemoryPins, MemoryRegistry, MemoryRevisions, Run, SeededEntropy, Sent, actor::OWNER,
 };
 
 /// An engine and everything around it.
@@ -333,6 +333,7 @@ impl WorldBuilder {
             pins: Arc::new(MemoryPins::new(failpoints.clone())),
             approvals: Arc::new(MemoryApprovals::new(failpoints.clone())),
             revisions: Arc::<MemoryRevisions>::default(),
+            extracts: Some(Arc::<MemoryExtracts>::default()),
             ledger: ledger.clone(),
             connectors: connectors.clone(),
             notifier: notifier.clone(),

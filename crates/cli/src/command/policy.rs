@@ -11,6 +11,7 @@ mod pin;
 mod promote;
 mod prove;
 mod recall;
+mod replay;
 mod revision;
 mod sarif;
 mod telling;
@@ -50,6 +51,14 @@ pub(crate) enum Verb {
     Rollback,
     /// End the trial of a set, or its wait for a second person
     Withdraw(promote::Withdraw),
+    /// What policies on trial would have decided otherwise
+    Shadow,
+    /// What a set of policies would have decided about past calls
+    Replay(replay::Replay),
+    /// Policies in force that have decided nothing for a while
+    Unused(replay::Unused),
+    /// Erase what past decisions were made of, before its time
+    Forget(replay::Forget),
     /// List what was in force, and what waits or is tried
     History,
     /// Show the policies of a revision, or write them to a folder
@@ -84,6 +93,10 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> 
         Verb::Approve(approve) => return promote::approve(&approve, context).await,
         Verb::Rollback => return promote::rollback(context).await,
         Verb::Withdraw(withdraw) => return promote::withdraw(&withdraw, context).await,
+        Verb::Shadow => return replay::shadow(context).await,
+        Verb::Replay(wish) => return replay::replay(&wish, context).await,
+        Verb::Unused(unused) => return replay::unused(&unused, context).await,
+        Verb::Forget(forget) => return replay::forget(&forget, context).await,
         Verb::History => return revision::history(context).await,
         Verb::Show(wanted) => return revision::show(&wanted, context).await,
         Verb::Schema => schema(&context.client().get("/v1/policies").await?, context),

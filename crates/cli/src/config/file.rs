@@ -13,8 +13,9 @@ use placet_policy::PolicyConfig;
 use serde::Deserialize;
 
 use super::{
-    APPROVAL_USE, Config, ConfigError, DRAIN, LISTEN, People, PolicySide, SEGMENT_BYTES, application,
-    connector, control, fact_type, flow, issuer, people::PersonEntry, registry, transmitter, usage,
+    APPROVAL_USE, Config, ConfigError, DRAIN, LISTEN, People, PolicySide, REPLAY_DAYS, SEGMENT_BYTES,
+    application, connector, control, fact_type, flow, issuer, people::PersonEntry, registry, transmitter,
+    usage,
 };
 
 #[derive(Debug, Deserialize)]
@@ -26,6 +27,8 @@ struct File {
     limits: Limits,
     #[serde(default)]
     policy: Policy,
+    #[serde(default)]
+    replay: Replay,
     #[serde(default)]
     approvals: Approvals,
     #[serde(default)]
@@ -96,6 +99,12 @@ struct Policy {
     second_person_group: Option<String>,
     #[serde(default)]
     facts: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Replay {
+    keep_days: Option<u16>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -208,6 +217,7 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         folder: folder.clone(),
         policy_files: files,
         policy_rules,
+        replay_days: file.replay.keep_days.unwrap_or(REPLAY_DAYS),
         policy,
         connectors,
         approval_use: duration("approvals.usable", file.approvals.usable.as_deref(), APPROVAL_USE)?,

@@ -185,7 +185,7 @@ pub(crate) async fn withdraw(
     Ok(Answer::new("placet/v1/policy-withdrawn", WithdrawnView { revision }))
 }
 
-fn read(sources: Vec<Fields>) -> Result<Vec<PolicySource>, Problem> {
+pub(super) fn read(sources: Vec<Fields>) -> Result<Vec<PolicySource>, Problem> {
     let source = |mut fields: Fields| {
         let name = fields.required::<FreeText>("name")?.0;
         let text = fields.required::<String>("text")?;

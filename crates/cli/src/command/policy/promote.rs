@@ -55,11 +55,8 @@ pub(super) async fn run(wish: &Promote, context: &Context) -> Result<Exit, Failu
             (None, Some(revision)) => tree::of_commit(config, revision)?,
             (None, None) => tree::of_files(config)?,
         };
-        let source = |source: placet_policy::PolicySource| -> Json {
-            Object::new().with("name", source.name).with("text", source.text).into()
-        };
-        body.set("sources", found.sources.into_iter().map(source).collect::<Vec<Json>>());
-        body.set("origin", found.origin);
+        body.set("origin", found.origin.clone());
+        super::replay::put_sources(&mut body, found);
     }
     if !wish.canary.is_empty() {
         body.set("canary", wish.canary.iter().map(AgentName::as_str).collect::<Vec<_>>());
