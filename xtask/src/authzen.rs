@@ -14,8 +14,11 @@ use crate::{
     tree,
 };
 
+pub(crate) mod cerbos;
 mod certification;
 mod door;
+mod envoy;
+mod interfaces;
 
 use door::Door;
 
@@ -29,12 +32,18 @@ const CLIENT: Duration = Duration::from_secs(60);
 pub(crate) fn run() -> Result<(), Failure> {
     let folder = tree::fresh("authzen")?;
     let python = Python::with("python-authzen", &[DECERN])?;
-    let [placet] = tree::binaries([("placet-cli", "placet")], &folder)?;
+    let wanted = [("placet-cli", "placet"), ("placet-example-crm", "crm")];
+    let [placet, crm] = tree::binaries(wanted, &folder)?;
     let (todo, foreign) = todo(&placet, &folder, &python)?;
-    let certification = certification::run(&placet, &folder)?;
-    println!("{todo}\n{foreign}\n{certification}");
-    match todo.wrong + foreign.wrong + certification.wrong {
-        0 => Ok(()),
+    let mut tallies = vec![todo, foreign];
+    let certification = certification::run(&placet, &folder, &mut tallies)?;
+    tallies.push(certification);
+    tallies.push(cerbos::run(&placet, &crm, &folder)?);
+    for tally in &tallies {
+        println!("{tally}");
+    }
+    match tallies.iter().map(|tally| tally.wrong).sum() {
+        0_usize => Ok(()),
         wrong => Err(Failure::Missed(format!("{wrong} answers are not the expected ones"))),
     }
 }

@@ -11,6 +11,10 @@ use crate::{
     process, tree,
 };
 
+mod pdp;
+
+pub(crate) use pdp::run as pdp;
+
 /// How long a whole measurement may take.
 const MEASURING: Duration = Duration::from_secs(30 * 60);
 

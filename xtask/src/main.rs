@@ -87,6 +87,7 @@ const CHECKS: &[Check] = &[
     ("fuzz", "any bytes at the parsers and decoders [--seconds N]", fuzz::run),
     ("bench-gateway", "calls through the gateway against direct ones", bench::gateway),
     ("bench-decide", "payload to verdict, indexed against stock", bench::decide),
+    ("bench-pdp", "the decision API beside Cerbos", bench::pdp),
     ("bench-ledger", "durable receipts against a bare writer on the same disk", bench::ledger),
 ];
 

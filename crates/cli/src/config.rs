@@ -4,6 +4,7 @@
 mod application;
 mod connector;
 mod control;
+mod external_pdp;
 mod file;
 mod flow;
 mod issuer;
@@ -20,9 +21,9 @@ use std::{
     time::Duration,
 };
 
-use placet_connect::ConnectorConfig;
+use placet_connect::{ConnectorConfig, DecisionPointConfig};
 use placet_domain::limits;
-use placet_engine::{DecisionRules, DpopRule, PolicyRules, RegistryRules, TrustedIssuer};
+use placet_engine::{DecisionRules, DpopRule, ExternalPoint, PolicyRules, RegistryRules, TrustedIssuer};
 use placet_identity::EventReceiver;
 use placet_policy::{FactType, PolicyConfig, PolicySource};
 
@@ -35,6 +36,8 @@ pub(crate) use people::People;
 pub(crate) struct Config {
     /// Where agents connect.
     pub(crate) listen: SocketAddr,
+    /// Where Envoy asks by gRPC, if it does.
+    pub(crate) ext_authz: Option<SocketAddr>,
     /// The address in tokens and messages.
     pub(crate) public_url: String,
     /// Further accepted `Host` values.
@@ -65,6 +68,10 @@ pub(crate) struct Config {
     pub(crate) registry: RegistryRules,
     /// The applications that ask before they act, and who may ask about others.
     pub(crate) decisions: DecisionRules,
+    /// Decision points of others: what they stand for.
+    pub(crate) external: Vec<ExternalPoint>,
+    /// Decision points of others: how they are asked.
+    pub(crate) decision_points: Vec<DecisionPointConfig>,
     /// Systems whose tokens are believed.
     pub(crate) issuers: Vec<TrustedIssuer>,
     /// What is asked of credentials.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use placet_connect::{McpConnectors, Safe, Web};
+use placet_connect::{HttpDecisionPoints, McpConnectors, Safe, Web};
 use placet_control::{Access, Bound, Control, ControlConfig, Directory};
 use placet_domain::Timestamp;
 use placet_engine::{
@@ -156,6 +156,7 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
         ledger: ledger_port.clone(),
         connectors: failpoint::around(connectors.clone()),
         notifier: Arc::new(LogNotifier),
+        decision_points: Arc::new(HttpDecisionPoints::new(config.decision_points.clone())?),
     };
     let engine = Arc::new(Engine::new(engine_config(&config, tokens), ports));
 
@@ -178,7 +179,8 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
     let welcome = welcome(&control, &config).await?;
     let gateway = gateway(&engine, &config, address);
     let control_stop = wait(stopped.clone());
-    let tasks = vec![
+    let mut tasks = Vec::from_iter(envoys(&gateway, &config, wait(stopped.clone())).await?);
+    tasks.extend([
         tokio::spawn(gateway.serve(listener, wait(stopped.clone()))),
         tokio::spawn(async move {
             if let Err(error) = control.serve(control_stop).await {
@@ -188,7 +190,7 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
         tokio::spawn(upkeep::watch_tools(engine.clone(), config.clone(), wait(stopped.clone()))),
         tokio::spawn(upkeep::watch_agents(engine.clone(), config.people.clone(), wait(stopped.clone()))),
         tokio::spawn(upkeep::watch_policies(engine, config, wait(stopped))),
-    ];
+    ]);
     Ok(Running { address, socket, welcome, stop, tasks, connectors, store, ledger, _lock: lock })
 }
 
@@ -218,6 +220,17 @@ fn metrics(engine: &Arc<Engine>) -> telemetry::Render {
     })
 }
 
+/// The door of an Envoy that asks by gRPC, if there is one.
+async fn envoys(
+    gateway: &Arc<Gateway>,
+    config: &Config,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<Option<JoinHandle<()>>, ServeError> {
+    let Some(address) = config.ext_authz else { return Ok(None) };
+    let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })?;
+    Ok(Some(tokio::spawn(gateway.clone().serve_ext_authz(listener, stop))))
+}
+
 fn engine_config(config: &Config, tokens: KeySet) -> EngineConfig {
     EngineConfig {
         deployment: Deployment { issuer: config.public_url.clone(), audience: config.public_url.clone() },
@@ -230,6 +243,7 @@ fn engine_config(config: &Config, tokens: KeySet) -> EngineConfig {
         registry: config.registry.clone(),
         decisions: config.decisions.clone(),
         policy_rules: config.policy_rules.clone(),
+        external: config.external.clone(),
     }
 }
 

@@ -97,6 +97,14 @@ pub enum ConfigError {
         /// The rule it breaks.
         rule: &'static str,
     },
+    /// A decision point that cannot be asked.
+    #[error("external decision point `{name}`: {rule}")]
+    DecisionPoint {
+        /// Which.
+        name: String,
+        /// The rule it breaks.
+        rule: &'static str,
+    },
     /// TLS could not be set up.
     #[error("TLS cannot be set up")]
     Tls(#[source] rustls::Error),

@@ -4,6 +4,7 @@
 mod config;
 mod connector;
 mod connectors;
+mod decision_points;
 mod ending;
 mod frame;
 mod house;
@@ -21,5 +22,6 @@ mod web;
 
 pub use config::{ConfigError, ConnectorConfig, Secret, Transport};
 pub use connectors::McpConnectors;
+pub use decision_points::{DecisionPointConfig, HttpDecisionPoints, Interface};
 pub use oauth::{ClientProof, OauthClient, OauthConfig, OauthGrant, Safe, VaultKey};
 pub use web::Web;

@@ -113,7 +113,7 @@ impl Web {
 }
 
 /// An address that may be asked: `https`, or `http` on this machine.
-fn admitted(url: &str) -> Result<Uri, &'static str> {
+pub(crate) fn admitted(url: &str) -> Result<Uri, &'static str> {
     let uri: Uri = url.parse().map_err(|_| "it is no address")?;
     let authority = uri.authority().ok_or("it names no host")?;
     if authority.as_str().contains('@') {

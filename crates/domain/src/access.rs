@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Agent, Flow, Instance, Person, Pin, PolicyId, Resource, ResourceFacts, Timestamp, ToolCall, Usage,
+    Agent, Flow, Instance, Opinion, Person, Pin, PolicyId, Resource, ResourceFacts, Timestamp, ToolCall,
+    Usage,
 };
 
 /// Everything a decision depends on, besides the policy set.
@@ -31,4 +32,6 @@ pub struct AccessRequest {
     pub lifted: Vec<PolicyId>,
     /// What the counters of limits showed.
     pub usage: Usage,
+    /// What decision points of others said.
+    pub opinions: Vec<Opinion>,
 }

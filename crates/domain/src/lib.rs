@@ -20,6 +20,7 @@ mod limit;
 pub mod limits;
 mod name;
 mod obligation;
+mod opinion;
 mod outcome;
 mod person;
 mod provenance;
@@ -58,6 +59,7 @@ pub use name::{
     PersonName, PolicyId, TaskName, ToolName, UsageName,
 };
 pub use obligation::{Discharge, Duty, FieldPath, Obligation, ParsePathError, Step};
+pub use opinion::{Opinion, OpinionVerdict};
 pub use outcome::Outcome;
 pub use person::Person;
 pub use provenance::{Provenance, Source};

@@ -449,6 +449,10 @@ fn put_request(body: &mut Object, request: &AccessRequest) {
     if !flow.is_empty() {
         body.set("flow", flow);
     }
+    if !request.opinions.is_empty() {
+        let opinions: Vec<Json> = request.opinions.iter().map(|opinion| opinion.to_json().into()).collect();
+        body.set("opinions", opinions);
+    }
     let mandate = Object::new()
         .with_some("task", mandate.task.as_deref().map(clip))
         .with_some("ticket", mandate.ticket.as_deref().map(clip))

@@ -522,5 +522,6 @@ fn request() -> AccessRequest {
         flow: placet_domain::Flow::default(),
         lifted: Vec::new(),
         usage: Usage::default(),
+        opinions: Vec::new(),
     }
 }

@@ -115,15 +115,20 @@ impl Engine {
         policies: &Snapshot,
         request: &AccessRequest,
         decision: &Decision,
+        presented: Option<ApprovalId>,
     ) -> Evidence {
         let Verdict::RequireApproval(gates) = &decision.verdict else { return Evidence::NotNeeded };
         match self.ports.approvals.of_call(digest(request, policies)).await {
             Ok(Some(found)) if request.now < found.expires => match found.state.clone() {
-                ApprovalState::Approved(answer) if covers(&found, gates) => {
+                // Its id names it; that it is for exactly this is what the digest says.
+                ApprovalState::Approved(answer) if presented == Some(found.id) && covers(&found, gates) => {
                     Evidence::Found(Approved { approval: found, answer })
                 }
                 ApprovalState::Denied(answer) => Evidence::Missing(refused_by(&answer), Some(found)),
                 ApprovalState::Pending => Evidence::Missing(waiting(&found, request.now), Some(found)),
+                ApprovalState::Approved(_) if covers(&found, gates) => {
+                    Evidence::Missing(requestable(gates), Some(found))
+                }
                 ApprovalState::Approved(_) | ApprovalState::Consumed(_) => {
                     Evidence::Missing(requestable(gates), None)
                 }

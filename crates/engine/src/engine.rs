@@ -7,7 +7,7 @@ use placet_identity::{Deployment, EventReceiver, KeySet, TokenVerifier};
 use placet_policy::{PolicyConfig, PolicySource, Snapshot};
 
 use crate::{
-    DecisionRules, DpopRule, PolicyRules, Ports, RegistryRules, TrustedIssuer,
+    DecisionRules, DpopRule, ExternalPoint, PolicyRules, Ports, RegistryRules, TrustedIssuer,
     catalogue::Catalogue,
     credentials::Credentialing,
     directory::provision,
@@ -43,6 +43,8 @@ pub struct EngineConfig {
     pub decisions: DecisionRules,
     /// Who must agree to a change of policies, and whether their files lead.
     pub policy_rules: PolicyRules,
+    /// Decision points of others that are asked besides our policies.
+    pub external: Vec<ExternalPoint>,
 }
 
 /// Judges calls, and lets happen what may happen.
@@ -69,6 +71,7 @@ pub struct Engine {
     pub(crate) decisions: DecisionRules,
     /// Changes of the directory are made one after the other.
     pub(crate) directory_changing: tokio::sync::Mutex<()>,
+    pub(crate) external: Vec<ExternalPoint>,
     /// Changes of agents are made one after the other.
     pub(crate) agents_changing: tokio::sync::Mutex<()>,
     pub(crate) usage: Arc<UsageIndex>,
@@ -95,6 +98,7 @@ impl Engine {
             registry,
             decisions,
             policy_rules,
+            external,
         } = config;
         // Before anything is asked of the people: who is here, and who has left.
         provision(&ports);
@@ -120,6 +124,7 @@ impl Engine {
             approval_use,
             registry,
             decisions,
+            external,
             agents_changing: tokio::sync::Mutex::new(()),
             directory_changing: tokio::sync::Mutex::new(()),
             usage: Arc::default(),

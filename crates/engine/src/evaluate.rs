@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use placet_domain::{
     AccessRequest, ApprovalId, Code, ConnectorName, EvaluationNote, Gate, Instance, InstanceId, Mandate,
-    PersonName, Refusal, ResourceFacts, Timestamp, Verdict,
+    PersonName, Refusal, ResourceFacts, Timestamp, ToolCall, Verdict,
 };
 use placet_identity::EventPrincipal;
 use placet_policy::Snapshot;
 
 use crate::{
-    Caller, Engine, Inquiry,
+    Asked, Caller, Engine, Inquiry,
     approvals::Evidence,
     attempt::Receipts,
+    coaz::Message,
     duties::unless_to_be_edited,
     inquiry::Addressed,
     limits::Metered,
@@ -29,7 +30,7 @@ pub struct Evaluation {
     pub refusal: Option<Refusal>,
     /// The gates that people could lift, if that is all that stands in the way.
     pub gates: Vec<Gate>,
-    /// The approval that was used.
+    /// The approval that was used, or is asked for.
     pub approval: Option<ApprovalId>,
     /// The decision receipt; absent for a question about nothing that is known here.
     pub receipts: Option<Receipts>,
@@ -42,26 +43,85 @@ impl Evaluation {
         self.refusal.is_none()
     }
 
-    fn unaddressed(at: Timestamp, refusal: Refusal) -> Self {
-        Self { at, refusal: Some(refusal), gates: Vec::new(), approval: None, receipts: None }
+    /// Nothing was judged.
+    fn unasked(at: Timestamp) -> Self {
+        Self { at, refusal: None, gates: Vec::new(), approval: None, receipts: None }
     }
+}
+
+/// What is done where only people can decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// They are asked, and the identical question finds their answer.
+    People,
+    /// Nobody is asked; an approval counts if the asker presents it.
+    Nobody(Option<ApprovalId>),
+    /// They are asked, and what they answer is used by asking again.
+    Petition,
+}
+
+/// A question, whom it is about, and how it came.
+struct Question<'a> {
+    asker: &'a Caller,
+    subject: &'a Asked,
+    addressed: Addressed,
+    asking: Asking,
+    protocol: &'static str,
 }
 
 impl Engine {
     /// Answers a question. `protocol` is the word receipts use for the interface it came by.
-    pub async fn evaluate(&self, asker: &Caller, inquiry: &Inquiry, protocol: &'static str) -> Evaluation {
+    pub async fn evaluate(
+        &self,
+        asker: &Caller,
+        inquiry: &Inquiry,
+        asking: Asking,
+        protocol: &'static str,
+    ) -> Evaluation {
         // Time is read once: the same moment is judged, recorded and replayed.
         let now = self.ports.clock.now();
-
         // Which action of which connector is it about?
-        let addressed = match self.address(asker, inquiry) {
-            Ok(addressed) => addressed,
-            Err(refusal) => return Evaluation::unaddressed(now, refusal),
+        let addressed = match self.message(asker, inquiry) {
+            None => self.address(asker, inquiry),
+            Some(Ok(Message::Call(call))) => Ok(Addressed { call, facts: None }),
+            Some(Ok(Message::Traffic(connector))) => {
+                let passes = self
+                    .subject_of(asker, &connector, &inquiry.subject, now)
+                    .and_then(|subject| self.stands(subject.instance().id, &connector, None));
+                return Evaluation { refusal: passes.err(), ..Evaluation::unasked(now) };
+            }
+            Some(Err(refusal)) => Err(refusal),
         };
-        let connector = addressed.call.connector().clone();
+        match addressed {
+            Ok(addressed) => {
+                let subject = &inquiry.subject;
+                self.reply_to(Question { asker, subject, addressed, asking, protocol }, now).await
+            }
+            Err(refusal) => Evaluation { refusal: Some(refusal), ..Evaluation::unasked(now) },
+        }
+    }
+
+    /// Answers whether a run may make a call that somebody else would carry out.
+    pub async fn evaluate_call(
+        &self,
+        asker: &Caller,
+        call: ToolCall,
+        asking: Asking,
+        protocol: &'static str,
+    ) -> Evaluation {
+        let now = self.ports.clock.now();
+        let id = asker.instance().id.to_string();
+        let subject = &Asked { kind: "instance".to_owned(), id, ..Asked::default() };
+        let addressed = Addressed { call, facts: None };
+        self.reply_to(Question { asker, subject, addressed, asking, protocol }, now).await
+    }
+
+    async fn reply_to(&self, question: Question<'_>, now: Timestamp) -> Evaluation {
+        let Question { asker, subject, protocol, .. } = question;
+        let connector = question.addressed.call.connector().clone();
 
         // The pipeline's own steps.
-        let judged = self.judge_question(asker, inquiry, addressed, now).await;
+        let judged = self.judge_question(question, now).await;
         let judged = unless_to_be_edited(judged.unwrap_or_else(Judged::stopped));
         // Judging takes time: whoever was revoked meanwhile neither asks nor acts.
         let mut judged = self.unless_asker_ended(asker, self.unless_revoked(judged), now);
@@ -71,53 +131,61 @@ impl Engine {
             protocol,
             asker: asker.agent().name.clone(),
             instance: asker.instance().id,
-            subject: format!("{}:{}", inquiry.subject.kind, inquiry.subject.id),
+            subject: format!("{}:{}", subject.kind, subject.id),
         };
         let recorded = self.record_evaluation(&connector, &mut judged, &note, now).await;
-        answer(judged, recorded, now)
+        evaluation(judged, recorded, now)
     }
 
-    async fn judge_question(
-        &self,
-        asker: &Caller,
-        inquiry: &Inquiry,
-        addressed: Addressed,
-        now: Timestamp,
-    ) -> Result<Judged, Stopped> {
-        let policies = self.policies.load_full();
-        let request = self.request_of(&policies, asker, inquiry, addressed, now).await?;
-        let Metered { request, decision, charged } = self.decide(&policies, request)?;
-        match self.known_evidence(&policies, &request, &decision).await {
+    async fn judge_question(&self, question: Question<'_>, now: Timestamp) -> Result<Judged, Stopped> {
+        let Question { asker, subject, addressed, asking, .. } = question;
+        let (policies, request) = self.request_of(asker, subject, addressed, now).await?;
+        let metered = self.decide(&policies, request)?;
+        let Metered { request, decision, charged } = self.consult(metered).await;
+        let evidence = match asking {
+            Asking::People => self.evidence(&policies, &request, &decision).await,
+            Asking::Nobody(presented) => self.known_evidence(&policies, &request, &decision, presented).await,
+            Asking::Petition => match self.known_evidence(&policies, &request, &decision, None).await {
+                Evidence::Missing(refusal, None) if refusal.code == Code::ApprovalRequired => {
+                    self.evidence(&policies, &request, &decision).await
+                }
+                known => known,
+            },
+        };
+        match evidence {
             Evidence::NotNeeded => self.conclude(request, decision, charged),
             Evidence::Found(approval) => {
+                drop(charged);
                 let request = AccessRequest { lifted: approval.lifts(), ..request };
-                let metered = self.decide(&policies, request)?;
+                let metered = self.weighed(self.decide(&policies, request)?);
                 self.redeem(metered, approval).await
             }
             Evidence::Missing(refusal, asked) => Err(Stopped::judged(request, decision, asked, refusal)),
         }
     }
 
-    /// The complete input of a decision about a question.
+    /// The complete input of a decision about a question, and the rules that judge it.
     pub(crate) async fn request_of(
         &self,
-        policies: &Snapshot,
         asker: &Caller,
-        inquiry: &Inquiry,
+        subject: &Asked,
         addressed: Addressed,
         now: Timestamp,
-    ) -> Result<AccessRequest, Stopped> {
+    ) -> Result<(Arc<Snapshot>, AccessRequest), Stopped> {
         let subject = self
-            .subject_of(asker, addressed.call.connector(), inquiry, now)
+            .subject_of(asker, addressed.call.connector(), subject, now)
             .map_err(|refusal| Stopped::unread(asker, refusal))?;
-        let request = self.resolve(policies, &subject, addressed.call, now).await?;
-        Ok(match addressed.facts {
+        // The rules that would judge a call of the same agent.
+        let policies = self.rules_for(&subject.agent().name);
+        let request = self.resolve(&policies, &subject, addressed.call, now).await?;
+        let request = match addressed.facts {
             // An application's resources are its own: what it says of them counts.
             Some(attributes) => {
                 AccessRequest { facts: Some(ResourceFacts { attributes, fetched: now }), ..request }
             }
             None => request,
-        })
+        };
+        Ok((policies, request))
     }
 
     /// Whom a question is about. Anybody may ask about themselves; about others only who enforces for the connector.
@@ -125,11 +193,14 @@ impl Engine {
         &self,
         asker: &Caller,
         connector: &ConnectorName,
-        inquiry: &Inquiry,
+        subject: &Asked,
         now: Timestamp,
     ) -> Result<Caller, Refusal> {
-        let (kind, id) = (inquiry.subject.kind.as_str(), inquiry.subject.id.as_str());
+        let (kind, id) = (subject.kind.as_str(), subject.id.as_str());
         let instance = id.parse::<InstanceId>().ok().filter(|_| matches!(kind, "identity" | "instance"));
+        // A delegated token names the person as its subject, and the run that acts in `act` (AARP, "Delegation").
+        let acting =
+            subject.properties.member("act").and_then(|act| act.member("sub")?.as_str()?.parse().ok());
         let itself = match kind {
             "agent" | "identity" if id == asker.agent().name.as_str() => true,
             _ => instance == Some(asker.instance().id),
@@ -145,6 +216,13 @@ impl Engine {
             return self.lives(instance, now);
         }
         let unknown = || Refusal::new(Code::UnknownSubject, format!("nobody here is {kind} {id:?}"));
+        if let Some(acting) = acting {
+            let run = self.lives(acting, now)?;
+            let acts_for = run.instance().mandate.on_behalf_of.as_ref();
+            let is_named =
+                acts_for.is_some_and(|person| self.person_named(connector, id).as_ref() == Some(person));
+            return if is_named { Ok(run) } else { Err(unknown()) };
+        }
         match kind {
             "identity" | "user" => self
                 .person_named(connector, id)
@@ -192,7 +270,7 @@ impl Caller {
     }
 }
 
-fn answer(judged: Judged, recorded: Result<Receipts, Refusal>, at: Timestamp) -> Evaluation {
+fn evaluation(judged: Judged, recorded: Result<Receipts, Refusal>, at: Timestamp) -> Evaluation {
     let Judged { decision, approval, refusal, .. } = judged;
     let (refusal, receipts) = match recorded {
         Ok(receipts) => (refusal, Some(receipts)),

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use placet_domain::{
-    AgentName, Code, ConnectorName, Json, Object, Operation, Refusal, Resource, ToolCall, ToolDefinition,
-    ToolName,
+    AgentName, ApprovalId, Code, ConnectorName, Json, Object, Operation, Refusal, Resource, ToolCall,
+    ToolDefinition, ToolName,
 };
 use placet_policy::AttributeType;
 
-use crate::{Caller, Engine};
+use crate::{Caller, Engine, Route};
 
 /// A subject or a resource as it was asked about.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -37,6 +37,23 @@ pub struct Inquiry {
     pub context: Object,
 }
 
+impl Inquiry {
+    /// The approval that the asker presents (`context.approval`, AARP).
+    #[must_use]
+    pub fn approval(&self) -> Option<ApprovalId> {
+        self.context.member("approval")?.member("id")?.as_str()?.parse().ok()
+    }
+
+    /// The context without what belongs to the profiles: it is no input of a decision.
+    pub(crate) fn said(&self) -> Object {
+        let mut said = self.context.clone();
+        for name in PROFILES {
+            said.remove(name);
+        }
+        said
+    }
+}
+
 /// A foreign system that asks Placet before it acts. It is a connector without an upstream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Application {
@@ -46,6 +63,8 @@ pub struct Application {
     pub issuer: Option<String>,
     /// Its actions and the kind of resource each is about.
     pub actions: Vec<(ToolDefinition, String)>,
+    /// Which requests of its HTTP interface are which action.
+    pub routes: Vec<Route>,
     /// Resources that are known here: what searches look through. What is declared of them outweighs what is said.
     pub resources: Vec<(Resource, Object)>,
 }
@@ -153,13 +172,26 @@ impl Engine {
         self.decisions.application(name).is_some()
     }
 
+    /// Which action on which resource a request of an application's HTTP interface is: the action, the kind, the id.
+    #[must_use]
+    pub fn routed(
+        &self,
+        application: &ConnectorName,
+        method: &str,
+        path: &str,
+    ) -> Option<(ToolName, String, String)> {
+        let application = self.decisions.application(application)?;
+        let (action, id) = application.routes.iter().find_map(|route| route.fit(method, path))?;
+        Some((action.clone(), application.kind_of(action)?.to_owned(), id))
+    }
+
     /// What a question is about. The action is `connector.action`, or an action's name alone where only one application
     /// that the asker enforces for has it.
     pub(crate) fn address(&self, asker: &Caller, inquiry: &Inquiry) -> Result<Addressed, Refusal> {
         let (connector, tool) = self.action_of(asker, &inquiry.action)?;
         match self.decisions.application(&connector) {
             Some(application) => addressed_application(application, tool, inquiry),
-            None => addressed_tool(connector, tool, inquiry),
+            None => Ok(Addressed { call: tool_call(connector, tool, inquiry)?, facts: None }),
         }
     }
 
@@ -208,12 +240,16 @@ fn addressed_application(
         .with("resource", facts.clone())
         .with("subject", inquiry.subject.properties.clone())
         .with("action", inquiry.action_properties.clone())
-        .with("context", said(&inquiry.context));
+        .with("context", inquiry.said());
     Ok(Addressed { call: call(application.name.clone(), tool, arguments)?, facts: Some(facts) })
 }
 
 /// A question about a tool of an upstream system: its arguments are the action's or the resource's `arguments`.
-fn addressed_tool(connector: ConnectorName, tool: ToolName, inquiry: &Inquiry) -> Result<Addressed, Refusal> {
+pub(crate) fn tool_call(
+    connector: ConnectorName,
+    tool: ToolName,
+    inquiry: &Inquiry,
+) -> Result<ToolCall, Refusal> {
     let given = inquiry
         .action_properties
         .member("arguments")
@@ -226,22 +262,13 @@ fn addressed_tool(connector: ConnectorName, tool: ToolName, inquiry: &Inquiry) -
             return Err(Refusal::new(Code::OutsideSchema, why));
         }
     };
-    Ok(Addressed { call: call(connector, tool, arguments)?, facts: None })
+    call(connector, tool, arguments)
 }
 
 fn call(connector: ConnectorName, tool: ToolName, arguments: Object) -> Result<ToolCall, Refusal> {
     let params = Object::new().with("name", tool.as_str()).with("arguments", arguments);
     ToolCall::new(connector, Operation::Tool(tool), params)
         .map_err(|error| Refusal::new(Code::OutsideSchema, error.to_string()))
-}
-
-/// The context without what belongs to the profiles: it is no input of a decision.
-fn said(context: &Object) -> Object {
-    let mut said = context.clone();
-    for name in PROFILES {
-        said.remove(name);
-    }
-    said
 }
 
 /// Members of `context` that profiles of the API own (AARP, obligations).

@@ -5,6 +5,7 @@ mod approvals;
 mod attempt;
 mod caller;
 mod catalogue;
+mod coaz;
 mod credentials;
 mod directory;
 mod duties;
@@ -12,6 +13,7 @@ mod ended;
 mod engine;
 mod evaluate;
 mod events;
+mod external;
 mod flow;
 mod halts;
 mod inquiry;
@@ -21,6 +23,7 @@ mod limits;
 mod listing;
 mod logins;
 mod passage;
+mod petition;
 mod pipeline;
 mod placet;
 mod policies;
@@ -29,6 +32,7 @@ mod record;
 mod recover;
 mod registry;
 mod resolve;
+mod route;
 mod scope;
 mod search;
 mod settle;
@@ -42,8 +46,9 @@ pub use credentials::{
 };
 pub use directory::{DirectoryError, GroupDraft, KeyRequest, MadeKey, UserDraft};
 pub use engine::{Engine, EngineConfig};
-pub use evaluate::Evaluation;
+pub use evaluate::{Asking, Evaluation};
 pub use events::EventError;
+pub use external::{ExternalPoint, Objection};
 pub use halts::HaltError;
 pub use inquiry::{Application, Asked, DecisionRules, Inquiry, Vocabulary};
 pub use instances::{StartError, StartRequest, Started};
@@ -51,6 +56,7 @@ pub use keys::{LogKeyChange, RotateError, Rotation};
 pub use limits::Counter;
 pub use logins::UpstreamLoginError;
 pub use passage::{Passage, PassageKind};
+pub use petition::{Offer, PetitionError};
 pub use placet::Placet;
 pub use policies::{
     Activation, Aim, Candidate, CandidateKind, Difference, Differing, Flip, Forgotten, KeptError, Origin,
@@ -63,4 +69,5 @@ pub use registry::{
     ChangeError, DefaultScope, Dossier, HistoryEntry, LifeNotice, Lookup, NoPerson, ParseLookupError,
     ProposalAnswer, RegisterError, Registration, RegistryRules, Step, StepKind, Ticked, Usage, Used, Who,
 };
+pub use route::{Route, RouteError};
 pub use search::{Found, Page, Wanted};

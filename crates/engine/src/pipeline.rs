@@ -55,14 +55,19 @@ impl Engine {
         let request = self.resolve(&policies, &caller, call, now).await?;
 
         // Pure and total: the same request under the same rules gives the same decision. If it allows, it is charged.
-        let Metered { request, decision, charged } = self.decide(&policies, request)?;
+        let metered = self.decide(&policies, request)?;
+
+        // Decision points of others can only narrow it.
+        let Metered { request, decision, charged } = self.consult(metered).await;
 
         // An approval is evidence that lifts named gates; with it, everything is decided again.
         match self.evidence(&policies, &request, &decision).await {
             Evidence::NotNeeded => self.conclude(request, decision, charged),
             Evidence::Found(approval) => {
+                // What was taken for it is given back before it is taken anew.
+                drop(charged);
                 let request = AccessRequest { lifted: approval.lifts(), ..request };
-                let metered = self.decide(&policies, request)?;
+                let metered = self.weighed(self.decide(&policies, request)?);
                 self.redeem(metered, approval).await
             }
             Evidence::Missing(refusal, asked) => Err(Stopped::judged(request, decision, asked, refusal)),

@@ -65,6 +65,8 @@ pub struct Ports {
     pub connectors: Arc<dyn Connectors>,
     /// Tells people that something waits for them.
     pub notifier: Arc<dyn Notifier>,
+    /// Decision points of others.
+    pub decision_points: Arc<dyn DecisionPoints>,
 }
 
 /// Wall-clock time, read once a call.
@@ -430,6 +432,18 @@ pub trait Connectors: Send + Sync {
     async fn forget_login(&self, connector: &ConnectorName) -> Result<bool, LoginError> {
         Err(LoginError(format!("connector `{connector}` needs no sign-in")))
     }
+}
+
+/// A decision point of others gave no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct DecisionPointError(pub String);
+
+/// Decision points of others. Whatever is not a plain answer within the configured time is an error, which counts as no.
+#[async_trait]
+pub trait DecisionPoints: Send + Sync {
+    /// Asks the one of this name an AuthZEN question; whether it agrees. Asked once, never again.
+    async fn ask(&self, name: &str, question: Object) -> Result<bool, DecisionPointError>;
 }
 
 /// Tells people that something waits for them. Best effort: nothing depends on it.

@@ -29,6 +29,7 @@ impl Engine {
             flow: Flow::default(),
             lifted: Vec::new(),
             usage: placet_domain::Usage::default(),
+            opinions: Vec::new(),
         };
         match self.look_up(policies, caller, &request).await {
             Ok(Found { pin, binding, facts }) => {

@@ -70,9 +70,8 @@ impl Engine {
     async fn would_allow(&self, asker: &Caller, inquiry: &Inquiry) -> bool {
         let now = self.ports.clock.now();
         let Ok(addressed) = self.address(asker, inquiry) else { return false };
-        let policies = self.policies.load_full();
-        let request = self.request_of(&policies, asker, inquiry, addressed, now).await;
-        request.is_ok_and(|request| policies.decide(&request).verdict == Verdict::Allow)
+        let found = self.request_of(asker, &inquiry.subject, addressed, now).await;
+        found.is_ok_and(|(policies, request)| policies.decide(&request).verdict == Verdict::Allow)
     }
 
     fn actions_on(&self, asker: &Caller, kind: &str) -> Vec<String> {

@@ -2,7 +2,12 @@
 //! here, the interfaces in `decisions/`; what is answered is the engine's. `docs/decision-api.md` is the rule.
 
 mod authzen;
+mod ext_authz;
+mod grpc;
 mod metadata;
+mod opa;
+mod petitions;
+mod protobuf;
 mod search;
 
 use std::sync::Arc;
@@ -24,14 +29,32 @@ use crate::{
 /// The header that ties an answer to its question (AuthZEN 1.0, section 10.1.3).
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The header by which a repeated request is known (draft-ietf-httpapi-idempotency-key-header).
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// What a question is sent to.
+#[derive(Debug, Clone, Copy)]
+enum Interface {
+    Authzen(authzen::Endpoint),
+    Opa,
+    Petitions,
+}
+
 /// Whether a path is one of these interfaces.
 pub(crate) fn is_decision(path: &str) -> bool {
-    path.starts_with("/access/v1/") || path.starts_with(metadata::WELL_KNOWN)
+    path.starts_with("/access/v1/")
+        || path.starts_with(metadata::WELL_KNOWN)
+        || path.starts_with(ext_authz::PREFIX)
+        || path.starts_with(opa::DATA)
 }
 
 impl Gateway {
     /// Answers an enforcement point.
     pub(crate) async fn decide(self: &Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        if request.uri().path().starts_with(ext_authz::PREFIX) {
+            // `Host` and `Origin` are those of the request that is held back: they say nothing about who asks.
+            return self.answer_ext_authz(request).await;
+        }
         let id = request.headers().get(&REQUEST_ID).cloned();
         let mut response = match self.answer_question(request).await {
             Ok(response) | Err(response) => response,
@@ -54,14 +77,32 @@ impl Gateway {
                 _ => empty(StatusCode::METHOD_NOT_ALLOWED),
             });
         }
-        let Some(question) = authzen::Endpoint::of(&path) else { return Ok(nowhere(&path)) };
+        if let Some(id) = path.strip_prefix(petitions::REQUESTS).and_then(|rest| rest.strip_prefix('/')) {
+            return match *request.method() {
+                Method::GET => Ok(self.petition_status(&self.asker(&request.into_parts().0)?, id).await),
+                _ => Ok(petitions::not_allowed()),
+            };
+        }
+        let interface = match authzen::Endpoint::of(&path) {
+            Some(endpoint) => Interface::Authzen(endpoint),
+            None if path == petitions::REQUESTS => Interface::Petitions,
+            None if path.starts_with(opa::DATA) => Interface::Opa,
+            None => return Ok(nowhere(&path)),
+        };
         if *request.method() != Method::POST {
             return Ok(empty(StatusCode::METHOD_NOT_ALLOWED));
         }
         let (parts, body) = request.into_parts();
         let asker = self.asker(&parts)?;
         let body = self.question(&parts, body).await?;
-        self.answer_authzen(&asker, question, &body).await.map_err(|why| malformed(&why))
+        match interface {
+            Interface::Authzen(endpoint) => self.answer_authzen(&asker, endpoint, &body).await,
+            Interface::Opa => self.answer_opa(&asker, &path, &body).await,
+            Interface::Petitions => {
+                self.take_petition(&asker, parts.headers.get(&IDEMPOTENCY_KEY), &body).await
+            }
+        }
+        .map_err(|why| malformed(&why))
     }
 
     /// Who asks: a live run of a registered agent, as everywhere.

@@ -82,6 +82,11 @@ impl Guard {
             let why = "`Content-Type` is not application/json";
             return Err(Turned::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Malformed, why));
         }
+        self.read_any(body).await
+    }
+
+    /// Reads a whole body of whatever kind, within the limit.
+    pub(crate) async fn read_any(&self, body: Incoming) -> Result<Bytes, Turned> {
         match Limited::new(body, self.config.body_bytes).collect().await {
             Ok(body) => Ok(body.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => {

@@ -1,6 +1,6 @@
 //! The listener: accepts, routes, drains.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Method, Request, Response, StatusCode};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -8,7 +8,8 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use placet_domain::{Code, ConnectorName, Refusal, limits};
+use parking_lot::Mutex;
+use placet_domain::{AgentName, Code, ConnectorName, Digest, Refusal, limits};
 use placet_engine::{
     Engine, Passage, PassageKind,
     ports::{Link, RelayFrame},
@@ -50,6 +51,8 @@ pub struct Gateway {
     pub(crate) engine: Arc<Engine>,
     pub(crate) sessions: Sessions,
     pub(crate) guard: Guard,
+    /// What was sent in under which key, to be asked about.
+    pub(crate) petition_keys: Mutex<HashMap<(AgentName, String), Digest>>,
     config: GatewayConfig,
 }
 
@@ -70,7 +73,13 @@ impl Gateway {
     #[must_use]
     pub fn new(engine: Arc<Engine>, config: GatewayConfig, address: SocketAddr) -> Arc<Self> {
         let guard = Guard::new(config.guard.clone(), address.port());
-        Arc::new(Self { engine, sessions: Sessions::default(), guard, config })
+        Arc::new(Self {
+            engine,
+            sessions: Sessions::default(),
+            guard,
+            petition_keys: Mutex::default(),
+            config,
+        })
     }
 
     /// Serves until `stop` ends, then lets open calls end.

@@ -2,6 +2,7 @@
 //! Pure: time, random bytes, keys and the memory of used tokens come in as values. Endpoints are built on top.
 
 mod assertion;
+mod binding;
 mod client_key;
 mod delegation;
 mod documents;
@@ -26,6 +27,7 @@ mod token;
 mod verifier;
 
 pub use assertion::{CLIENT_ASSERTION_TYPE, ClientKeys};
+pub use binding::Binding;
 pub use client_key::{ClientKey, ClientKeyError};
 pub use delegation::{ChainError, Delegation};
 pub use documents::{AuthorizationServer, Challenge, ProtectedResource, introspection, token_response};

@@ -7,7 +7,8 @@ use parking_lot::RwLock;
 use placet_domain::{Digest, Json, Object, Timestamp, limits};
 
 use crate::{
-    AccessToken, Claims, Deployment, TokenKey, VerifyingKeys,
+    AccessToken, Binding, Claims, Deployment, TokenKey, VerifyingKeys,
+    binding::BINDING,
     fault::{TokenError, TokenFault},
     jose::decode,
     limits::LEEWAY,
@@ -163,6 +164,21 @@ impl TokenVerifier {
     }
 }
 
+impl TokenVerifier {
+    /// What a binding token says, if it is ours and still good at `now`.
+    ///
+    /// # Errors
+    /// It is no binding token of this deployment, or too old.
+    pub fn verify_binding(&self, token: &str, now: Timestamp) -> Result<Binding, TokenError> {
+        if token.len() > limits::TOKEN_BYTES {
+            return Err(TokenError::new(TokenFault::Size, "the token is too long"));
+        }
+        let generation = Arc::clone(&self.generation.read());
+        let (claims, _) = generation.signed(token, BINDING, now)?;
+        Binding::read(&claims, &self.deployment.issuer, now)
+    }
+}
+
 impl Generation {
     fn new(keys: VerifyingKeys) -> Self {
         Self { keys, verified: RwLock::default() }
@@ -177,6 +193,12 @@ impl Generation {
     }
 
     fn check(&self, token: &str, issuer: &str, now: Timestamp) -> Result<Verified, TokenError> {
+        let (claims, place) = self.signed(token, TYPE, now)?;
+        Ok(Verified { token: Arc::new(AccessToken::from_claims(&claims, issuer)?), key: place })
+    }
+
+    /// The claims of a token of this type, signed by a key that is accepted, and which.
+    fn signed(&self, token: &str, kind: &str, now: Timestamp) -> Result<(Object, usize), TokenError> {
         let mut parts = token.split('.');
         let (Some(header), Some(payload), Some(signature), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
@@ -184,17 +206,17 @@ impl Generation {
             return Err(TokenError::new(TokenFault::Form, "the token is not a signed JWT"));
         };
         let signed = token.get(..header.len() + 1 + payload.len()).unwrap_or_default();
-        let place = self.key_of(&strict(header)?)?;
+        let place = self.key_of(&strict(header)?, kind)?;
         let claims = strict(payload)?;
         let key = self.keys.accepted(place, now).ok_or_else(retired)?;
         if !key.verifies(signed.as_bytes(), &decode(signature)?) {
             return Err(TokenError::new(TokenFault::Signature, "the token's signature is not ours"));
         }
-        Ok(Verified { token: Arc::new(AccessToken::from_claims(&claims, issuer)?), key: place })
+        Ok((claims, place))
     }
 
     /// Exactly the header we write: no `crit`, no key in the token or behind a URL, no other algorithm.
-    fn key_of(&self, header: &Object) -> Result<usize, TokenError> {
+    fn key_of(&self, header: &Object, kind: &str) -> Result<usize, TokenError> {
         let member = |name: &str| header.member(name).and_then(Json::as_str);
         if header.members().any(|(name, _)| !matches!(name, "alg" | "kid" | "typ")) {
             return Err(TokenError::new(
@@ -205,7 +227,7 @@ impl Generation {
         if member("alg") != Some("EdDSA") {
             return Err(TokenError::new(TokenFault::Algorithm, "the token is of another algorithm"));
         }
-        if member("typ") != Some(TYPE) {
+        if member("typ") != Some(kind) {
             return Err(TokenError::new(TokenFault::Type, "the token is of another type"));
         }
         member("kid")

@@ -180,6 +180,7 @@ impl Caller {
             flow: placet_domain::Flow::default(),
             lifted: Vec::new(),
             usage: placet_domain::Usage::default(),
+            opinions: Vec::new(),
         })
     }
 }

@@ -130,6 +130,7 @@ impl Case {
             facts,
             flow: Flow::default(),
             lifted: self.lifted.clone(),
+            opinions: Vec::new(),
             usage: Usage { values: self.usage.clone(), ..Usage::default() },
         };
         for (name, _) in snapshot.usages(&request) {

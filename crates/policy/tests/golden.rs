@@ -168,6 +168,7 @@ fn request(
         flow: placet_domain::Flow::default(),
         lifted: lifted.iter().map(|gate| gate.parse::<PolicyId>().unwrap()).collect(),
         usage: placet_domain::Usage::default(),
+        opinions: Vec::new(),
     }
 }
 

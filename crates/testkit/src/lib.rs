@@ -10,6 +10,7 @@
 mod actor;
 mod clock;
 mod connectors;
+mod decision_points;
 mod entropy;
 mod failpoint;
 mod memory;
@@ -22,6 +23,7 @@ mod world;
 pub use actor::{Actor, Run};
 pub use clock::FakeClock;
 pub use connectors::{FakeConnectors, Sent};
+pub use decision_points::FakeDecisionPoints;
 pub use entropy::SeededEntropy;
 pub use failpoint::{Failpoints, Failure, PortOperation};
 pub use memory::{

@@ -6,8 +6,8 @@ use placet_domain::{
     AgentName, Approval, ApprovalId, Json, Mandate, Object, Tier, Timestamp, ToolDefinition, limits,
 };
 use placet_engine::{
-    AnswerError, AnswerRequest, Application, DecisionRules, DpopRule, Engine, EngineConfig, PolicyRules,
-    Ports, RegistryRules, TrustedIssuer,
+    AnswerError, AnswerRequest, Application, DecisionRules, DpopRule, Engine, EngineConfig, ExternalPoint,
+    PolicyRules, Ports, RegistryRules, TrustedIssuer,
 };
 use placet_identity::{Deployment, EventReceiver, KeySet, TokenKey};
 use placet_policy::{
@@ -16,9 +16,10 @@ use placet_policy::{
 };
 
 use crate::{
-    Failpoints, FakeClock, FakeConnectors, FakeNotifier, FakePeople, FakeProviders, MemoryAccounts,
-    MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryExtracts, MemoryHalts, MemoryLedger,
-    MemoryMandates, MemoryPins, MemoryRegistry, MemoryRevisions, Run, SeededEntropy, Sent, actor::OWNER,
+    Failpoints, FakeClock, FakeConnectors, FakeDecisionPoints, FakeNotifier, FakePeople, FakeProviders,
+    MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryExtracts, MemoryHalts,
+    MemoryLedger, MemoryMandates, MemoryPins, MemoryRegistry, MemoryRevisions, Run, SeededEntropy, Sent,
+    actor::OWNER,
 };
 
 /// An engine and everything around it.
@@ -42,6 +43,8 @@ pub struct World {
     pub providers: Arc<FakeProviders>,
     /// Whom questions were brought to.
     pub notifier: Arc<FakeNotifier>,
+    /// Decision points of others.
+    pub decision_points: Arc<FakeDecisionPoints>,
     policy: PolicyConfig,
     policies: Vec<PolicySource>,
     registry: RegistryRules,
@@ -56,6 +59,7 @@ struct Trust {
     dpop: DpopRule,
     decisions: DecisionRules,
     transmitters: Vec<EventReceiver>,
+    external: Vec<ExternalPoint>,
 }
 
 /// A world that is being put together. It has one person, `ana`, in no group.
@@ -276,6 +280,13 @@ impl WorldBuilder {
         self
     }
 
+    /// Asks a decision point of others as well.
+    #[must_use]
+    pub fn external(mut self, point: ExternalPoint) -> Self {
+        self.trust.external.push(point);
+        self
+    }
+
     /// Lets an agent ask about others at a connector.
     ///
     /// # Panics
@@ -319,6 +330,7 @@ impl WorldBuilder {
         let clock = Arc::new(FakeClock::at(EVENING));
         let ledger = Arc::new(MemoryLedger::new(failpoints.clone()));
         let providers = Arc::<FakeProviders>::default();
+        let decision_points = Arc::<FakeDecisionPoints>::default();
         let ports = Ports {
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
@@ -337,6 +349,7 @@ impl WorldBuilder {
             ledger: ledger.clone(),
             connectors: connectors.clone(),
             notifier: notifier.clone(),
+            decision_points: decision_points.clone(),
         };
         let config = engine_config(&policy, &registry, &policy_rules, &trust);
         let engine = start(&ports, config, &policies).await;
@@ -350,6 +363,7 @@ impl WorldBuilder {
             people,
             providers,
             notifier,
+            decision_points,
             policy,
             policies,
             registry,
@@ -389,6 +403,7 @@ fn engine_config(
         registry: registry.clone(),
         decisions: trust.decisions.clone(),
         policy_rules: policy_rules.clone(),
+        external: trust.external.clone(),
     }
 }
 

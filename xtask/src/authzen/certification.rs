@@ -2,26 +2,29 @@
 //! fixture is `xtask/authzen/records.*`, its sections are in the names. TLS is the deployment's proxy's.
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers `null` for a member it has not")]
 
-use std::{fs, path::Path};
+use std::{fs, net::SocketAddr, path::Path};
 
 use serde_json::{Value, json};
 
-use super::{Tally, door::Door};
+use super::{Tally, door::Door, envoy, interfaces};
 use crate::{
     failure::Failure,
     place::{Place, Plan},
-    tree,
+    process, tree,
 };
 
-pub(super) fn run(placet: &Path, folder: &Path) -> Result<Tally, Failure> {
+pub(super) fn run(placet: &Path, folder: &Path, others: &mut Vec<Tally>) -> Result<Tally, Failure> {
     let folder = folder.join("certification");
     fs::create_dir_all(&folder)?;
     let fixture = tree::root().join("xtask/authzen");
+    let grpc = SocketAddr::from(([127, 0, 0, 1], process::free_port()?));
+    let connectors =
+        format!("[ext_authz]\nlisten = \"{grpc}\"\n\n{}", fs::read_to_string(fixture.join("records.toml"))?);
     let place = Place::open(&Plan {
         placet,
         folder: &folder,
         policy: &fs::read_to_string(fixture.join("records.cedar"))?,
-        connectors: &fs::read_to_string(fixture.join("records.toml"))?,
+        connectors: &connectors,
         hosts: &[],
     })?;
     let door = Door::new(place.address(), place.agent("records-app")?);
@@ -31,6 +34,8 @@ pub(super) fn run(placet: &Path, folder: &Path) -> Result<Tally, Failure> {
     batch(&door, &mut tally)?;
     search(&door, &mut tally)?;
     discovery(&door, &mut tally)?;
+    interfaces::run(&place, &door, &folder, others)?;
+    others.push(envoy::run(&place, grpc, &folder)?);
     place.must(&["ledger", "verify"])?;
     Ok(tally)
 }

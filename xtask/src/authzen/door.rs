@@ -61,10 +61,13 @@ impl Door {
         body: &str,
     ) -> Result<Answer, Failure> {
         let has = |wanted: &str| headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
-        let mut request =
-            format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
-        let bearer = format!("Bearer {}", self.token);
-        let usual = [("Content-Type", "application/json"), ("Authorization", bearer.as_str())];
+        let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        let (bearer, host) = (format!("Bearer {}", self.token), self.address.to_string());
+        let usual = [
+            ("Host", host.as_str()),
+            ("Content-Type", "application/json"),
+            ("Authorization", bearer.as_str()),
+        ];
         for (name, value) in usual.iter().filter(|(name, _)| !has(name)).chain(headers) {
             request.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use placet_domain::{ConnectorName, Json, Object, Resource, ToolName};
-use placet_engine::{Application, DecisionRules, Vocabulary};
+use placet_engine::{Application, DecisionRules, Route, Vocabulary};
 use placet_policy::{AttributeType, ConnectorModel, PolicyConfig, ResourceBinding};
 use serde::Deserialize;
 
@@ -25,7 +25,17 @@ pub(super) struct Entry {
     #[serde(default)]
     action: BTreeMap<String, ActionEntry>,
     #[serde(default)]
+    route: Vec<RouteEntry>,
+    #[serde(default)]
     resource: Vec<ResourceEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RouteEntry {
+    method: String,
+    path: String,
+    action: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -74,9 +84,23 @@ pub(super) fn resolve(
         for resource in entry.resource {
             resources.push(declared(&key(".resource"), &said.kinds, resource)?);
         }
+        let mut routes = Vec::new();
+        for RouteEntry { method, path, action } in entry.route {
+            let action: ToolName = action.parse().map_err(|error| wrong(key(".route"), error))?;
+            if !actions.iter().any(|(known, _)| known.name == action) {
+                return Err(wrong(key(".route"), format!("`{action}` is no `action`")));
+            }
+            routes.push(Route::new(&method, &path, action).map_err(|error| wrong(key(".route"), error))?);
+        }
         policy.connectors.push(model);
         policy.applications.insert(parsed.clone());
-        rules.applications.push(Application { name: parsed, issuer: entry.issuer, actions, resources });
+        rules.applications.push(Application {
+            name: parsed,
+            issuer: entry.issuer,
+            actions,
+            routes,
+            resources,
+        });
     }
     Ok(rules)
 }

@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 use super::{
     APPROVAL_USE, Config, ConfigError, DRAIN, LISTEN, People, PolicySide, REPLAY_DAYS, SEGMENT_BYTES,
-    application, connector, control, fact_type, flow, issuer, people::PersonEntry, registry, transmitter,
-    usage,
+    application, connector, control, external_pdp, fact_type, flow, issuer, people::PersonEntry, registry,
+    transmitter, usage,
 };
 
 #[derive(Debug, Deserialize)]
@@ -52,6 +52,9 @@ struct File {
     #[serde(default)]
     application: BTreeMap<String, application::Entry>,
     #[serde(default)]
+    external_pdp: Vec<external_pdp::Entry>,
+    ext_authz: Option<ExtAuthz>,
+    #[serde(default)]
     enforcers: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     usage: BTreeMap<String, usage::Entry>,
@@ -77,6 +80,12 @@ struct Gateway {
     dpop: Option<String>,
     #[serde(default)]
     dpop_nonces: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExtAuthz {
+    listen: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -194,6 +203,11 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         return Err(wrong("gateway.listen", message));
     }
     let policy_rules = policy_rules(&file.policy)?;
+    let ext_authz = file
+        .ext_authz
+        .as_ref()
+        .map(|place| grpc_address(&place.listen, file.gateway.behind_proxy))
+        .transpose()?;
     let files = policy_files(&folder, &file.policy);
     let mut policy = rules(file.policy, file.usage)?;
     policy.flow = flow::resolve(&folder, file.label, file.history, file.provenance)?;
@@ -204,12 +218,15 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         policy.connectors.push(model);
         connectors.push(config);
     }
+    let known: Vec<_> = policy.connectors.iter().map(|connector| connector.name.clone()).collect();
+    let (external, decision_points) = external_pdp::resolve(&folder, file.external_pdp, &known)?;
     let decisions = application::resolve(file.application, file.enforcers, &mut policy)?;
     Ok(Config {
         public_url: file.gateway.public_url.unwrap_or_else(|| format!("http://{listen}")),
         origin: file.ledger.origin.unwrap_or_else(|| "placet.local/ledger".to_owned()),
         segment_bytes: file.ledger.segment_bytes.unwrap_or(SEGMENT_BYTES),
         listen,
+        ext_authz,
         hosts: file.gateway.hosts,
         origins: file.gateway.origins,
         body_bytes: file.limits.body_bytes.unwrap_or(limits::BODY_BYTES),
@@ -235,6 +252,8 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         control,
         registry: registry::resolve(file.registry, file.tiers)?,
         decisions,
+        external,
+        decision_points,
     })
 }
 
@@ -251,6 +270,14 @@ fn policy_rules(policy: &Policy) -> Result<PolicyRules, Wrong> {
         Some(_) => return Err(wrong("policy.second_person", "write `always`, `never` or `widening`")),
     };
     Ok(PolicyRules { second_person, group, follow_files: policy.follow_files.unwrap_or(true) })
+}
+
+/// Held requests carry agents' tokens as well.
+fn grpc_address(text: &str, behind_proxy: bool) -> Result<SocketAddr, Wrong> {
+    let wrong =
+        || wrong("ext_authz.listen", "use an address and a port on loopback, for example `127.0.0.1:7423`");
+    let address: SocketAddr = text.parse().map_err(|_| wrong())?;
+    if address.ip().is_loopback() || behind_proxy { Ok(address) } else { Err(wrong()) }
 }
 
 pub(super) fn duration(key: &str, text: Option<&str>, default: Duration) -> Result<Duration, Wrong> {

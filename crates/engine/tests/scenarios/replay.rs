@@ -32,6 +32,7 @@ fn request(world: &World, actor: &Actor, receipt: &Json, arguments: &str) -> Acc
         flow: placet_domain::Flow::default(),
         lifted: vec![],
         usage: placet_domain::Usage::default(),
+        opinions: Vec::new(),
     }
 }
 

@@ -3,13 +3,13 @@
 use futures_util::future::join_all;
 use http::Response;
 use placet_domain::{Json, Object, Timestamp, limits};
-use placet_engine::{Asked, Caller, Evaluation, Inquiry, Wanted};
+use placet_engine::{Asked, Asking, Caller, Evaluation, Inquiry, Wanted};
 
 use super::answered;
 use crate::{body::Body, server::Gateway};
 
 /// The word of receipts for this interface.
-const PROTOCOL: &str = "authzen";
+pub(super) const PROTOCOL: &str = "authzen";
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +61,7 @@ impl Gateway {
         };
         if several.is_empty() {
             let inquiry = inquiry(body)?;
-            let evaluation = self.engine.evaluate(asker, &inquiry, PROTOCOL).await;
-            return Ok(answered(decision(&evaluation)));
+            return Ok(answered(self.decision(asker, &inquiry).await));
         }
         if several.len() > limits::EVALUATIONS {
             return Err(format!("there are more than {} evaluations", limits::EVALUATIONS));
@@ -87,6 +86,14 @@ impl Gateway {
         Ok(answered(Object::new().with("evaluations", decisions)))
     }
 
+    /// An answer; a denial that people could lift says how they are asked.
+    async fn decision(&self, asker: &Caller, inquiry: &Inquiry) -> Object {
+        let asking = Asking::Nobody(inquiry.approval());
+        let evaluation = self.engine.evaluate(asker, inquiry, asking, PROTOCOL).await;
+        let offer = self.engine.offer(inquiry, &evaluation);
+        decision(&evaluation, offer.map(|offer| self.requestable(&offer)))
+    }
+
     /// One of several: whole members of its own stand in for those of the request. One that cannot be read is a denial.
     async fn answer_item(&self, asker: &Caller, defaults: &Object, item: &Json) -> Object {
         let read = match item {
@@ -102,7 +109,7 @@ impl Gateway {
             other => Err(format!("an evaluation is {}, not an object", other.kind())),
         };
         match read {
-            Ok(inquiry) => decision(&self.engine.evaluate(asker, &inquiry, PROTOCOL).await),
+            Ok(inquiry) => self.decision(asker, &inquiry).await,
             Err(why) => {
                 let context = Object::new().with("reason", "malformed").with("error", why);
                 Object::new().with("decision", false).with("context", context)
@@ -177,7 +184,7 @@ fn semantic(body: &Object) -> Result<Semantic, String> {
 }
 
 /// An answer as it is sent: the decision, and where its receipt is.
-fn decision(evaluation: &Evaluation) -> Object {
+pub(super) fn decision(evaluation: &Evaluation, requestable: Option<Object>) -> Object {
     let mut context = Object::new().with("evaluated_at", moment(evaluation.at));
     if let Some(receipts) = &evaluation.receipts {
         context.set("evaluation_id", receipts.call.to_string());
@@ -186,6 +193,9 @@ fn decision(evaluation: &Evaluation) -> Object {
     if let Some(refusal) = &evaluation.refusal {
         context.set("reason", reason(evaluation));
         context.set("refusal", refusal.to_json());
+    }
+    if let Some(requestable) = requestable {
+        context.set("access_request", requestable);
     }
     if let Some(approval) = evaluation.approval.filter(|_| evaluation.allows()) {
         context.set("approval", Object::new().with("id", approval.to_string()));

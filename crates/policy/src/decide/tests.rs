@@ -259,6 +259,7 @@ fn request(snapshot: &Snapshot, dice: &mut Dice) -> AccessRequest {
         flow: placet_domain::Flow::default(),
         lifted: Vec::new(),
         usage: placet_domain::Usage::default(),
+        opinions: Vec::new(),
     }
 }
 
