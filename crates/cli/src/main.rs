@@ -54,7 +54,7 @@ enum Command {
     /// Serve what placet.toml describes
     Up(Up),
     #[command(flatten)]
-    Operate(command::Command),
+    Operate(Box<command::Command>),
     /// The CRM of the demo, as a program of its own
     #[command(hide = true)]
     ExampleCrm(ExampleCrm),

@@ -111,22 +111,10 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
     let entropy = Arc::new(SystemEntropy);
     let clock = Arc::new(SystemClock::default());
     let tokens = keys::token_keys(home, &*entropy, clock.now())?;
-    let log_keys = log_key::read(home, &config.origin, &*entropy)?;
 
     // Storage.
     let store = SqliteStore::open(&home.join("placet.db")).await?;
-    let ledger_config = LedgerConfig {
-        segment_bytes: config.segment_bytes,
-        previous_keys: log_keys.before,
-        next_key: log_keys.next,
-        failpoint: failpoint::of_ledger(),
-        ..LedgerConfig::new(home.join("ledger"), config.origin.clone())
-    };
-    let opened = Ledger::open(ledger_config, log_keys.key, Arc::new(RealDisk))?;
-    log_key::follow(home, &opened.ledger.verifier(), &*entropy)?;
-    tracing::info!(recovery = ?opened.recovery, "the ledger is open");
-    let ledger = Arc::new(opened.ledger);
-
+    let ledger = open_ledger(&config, home, &entropy)?;
     let extracts = extracts(&config, home, &entropy, clock.now())?;
 
     // The engine and its ports.
@@ -192,6 +180,26 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
         tokio::spawn(upkeep::watch_policies(engine, config, wait(stopped))),
     ]);
     Ok(Running { address, socket, welcome, stop, tasks, connectors, store, ledger, _lock: lock })
+}
+
+/// Opens the ledger and, after a crash, finishes a change of its key.
+fn open_ledger(
+    config: &Config,
+    home: &Path,
+    entropy: &Arc<SystemEntropy>,
+) -> Result<Arc<Ledger>, ServeError> {
+    let keys = log_key::read(home, &config.origin, &**entropy)?;
+    let ledger_config = LedgerConfig {
+        segment_bytes: config.segment_bytes,
+        previous_keys: keys.before,
+        next_key: keys.next,
+        failpoint: failpoint::of_ledger(),
+        ..LedgerConfig::new(home.join("ledger"), config.origin.clone())
+    };
+    let opened = Ledger::open(ledger_config, keys.key, Arc::new(RealDisk))?;
+    log_key::follow(home, &opened.ledger.verifier(), &**entropy)?;
+    tracing::info!(recovery = ?opened.recovery, "the ledger is open");
+    Ok(Arc::new(opened.ledger))
 }
 
 /// What decisions were made of, in files of the home, if it is to be kept.

@@ -73,11 +73,10 @@ impl Recalled {
         })?;
         let registered = found
             .iter()
-            .filter(|(at, leaf)| {
+            .rfind(|(at, leaf)| {
                 let about = leaf.member("about");
                 *at < index && about.and_then(|about| text(about, "agent")) == text(&receipt, "agent")
             })
-            .next_back()
             .map(|(_, leaf)| leaf.clone());
         Ok(Self { receipt, index, registered })
     }
