@@ -122,6 +122,8 @@ fn toml_text(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::{
         super::{catalog, imported, parse},
         *,
@@ -156,12 +158,12 @@ metadata: {name: mailer}
 spec: {type: service, lifecycle: production, owner: guild}
 ";
 
-    fn json(text: &str) -> Json {
+    fn tree(text: &str) -> Json {
         Json::parse(text.as_bytes()).unwrap()
     }
 
     fn agents() -> Json {
-        json(
+        tree(
             r#"{"agents":[
             {"name":"crm-writer","owner":"ana","purpose":"keeps deals fresh","tier":2,"stage":"active",
              "certification_ends":"2027-01-01T00:00:00Z",
@@ -172,7 +174,7 @@ spec: {type: service, lifecycle: production, owner: guild}
     }
 
     fn connectors() -> Json {
-        json(
+        tree(
             r#"{"connectors":[{"name":"crm","url":"http://localhost:7420/mcp/crm","tools":[{"name":"get_deal"}]}]}"#,
         )
     }
@@ -217,17 +219,20 @@ spec: {type: service, lifecycle: production, owner: guild}
     #[test]
     fn agents_say_who_owns_them_how_far_they_are_and_what_they_need() {
         let exported = catalog(&agents(), &connectors(), "group:default/operators").unwrap();
-        let shown: Vec<String> =
-            exported.iter().map(|entity| serde_json::to_string(&entity.spec).unwrap()).collect();
+        let shown: Vec<Value> = exported.iter().map(|entity| Value::Object(entity.spec.clone())).collect();
+        let url = "http://localhost:7420/mcp/crm";
         assert_eq!(
             shown,
             [
-                r#"{"lifecycle":"production","owner":"group:default/operators","remotes":[{"type":"streamable-http","url":"http://localhost:7420/mcp/crm"}],"type":"mcp-server"}"#,
-                r#"{"dependsOn":["api:default/crm","api:default/mail"],"lifecycle":"experimental","owner":"user:default/ana","type":"agent"}"#,
-                r#"{"dependsOn":["api:default/crm"],"lifecycle":"deprecated","owner":"user:default/ana","type":"agent"}"#,
+                json!({ "type": "mcp-server", "lifecycle": "production", "owner": "group:default/operators",
+                    "remotes": [{ "type": "streamable-http", "url": url }] }),
+                json!({ "type": "agent", "lifecycle": "experimental", "owner": "user:default/ana",
+                    "dependsOn": ["api:default/crm", "api:default/mail"] }),
+                json!({ "type": "agent", "lifecycle": "deprecated", "owner": "user:default/ana",
+                    "dependsOn": ["api:default/crm"] }),
             ]
         );
-        let twice = json(
+        let twice = tree(
             r#"{"agents":[{"name":"a@b","owner":"ana","stage":"active"},{"name":"a-b","owner":"ana","stage":"active"}]}"#,
         );
         assert!(catalog(&twice, &connectors(), "x").is_err());
