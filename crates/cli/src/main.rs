@@ -102,7 +102,7 @@ async fn run(command: Command) -> Result<Exit, Failure> {
         }
         Command::Init(init) => init::run(&init),
         Command::Up(up) => serve_until_told(up).await,
-        Command::Operate(command) => command::run(command, Placet::command()).await,
+        Command::Operate(command) => command::run(*command, Placet::command()).await,
         Command::ExampleCrm(crm) => example_crm(crm).await,
     }
 }

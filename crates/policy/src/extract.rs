@@ -121,6 +121,7 @@ impl Extract {
             lifted: read_names(kept, "lifted")?,
             usage: read_usage(kept)?,
             flow: Flow::default(),
+            opinions: Vec::new(),
         };
         Ok(Self { request, blank: read_names(kept, "blank")? })
     }

@@ -272,7 +272,6 @@ mod tests {
                     ("changes".parse().unwrap(), usage(Vec::new(), Measure::Calls)),
                     ("moved".parse().unwrap(), usage(vec![KeyPart::Agent], Measure::Sum("id".to_owned()))),
                 ]),
-                ..PolicyConfig::default()
             },
         }
     }

@@ -55,7 +55,7 @@ pub(super) fn run(place: &Place, grpc: SocketAddr, folder: &Path) -> Result<Tall
             ("a gate: nobody is waited for", "POST", "/records/record-1/share", &[], "", 403),
         ] {
             let answer = clerk.send(method, path, headers, body)?;
-            let reached = answer.body == Value::from("reached");
+            let reached = answer.body == "reached";
             let holds = answer.status == expected && reached == (expected == 200);
             tally.expect(&format!("{how}: {name}"), holds, &json!([answer.status, answer.body]));
         }

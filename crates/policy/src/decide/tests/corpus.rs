@@ -121,6 +121,7 @@ fn by_our_rules(set: &PolicySet, request: &Request, entities: &Entities) -> Said
             resource: Head::of(inner.resource_constraint().as_inner()),
             opening: Opening::of(condition.as_ref()),
             of_caller: false,
+            of_calls: true,
             shadow: false,
             fingerprint: crate::compare::Fingerprint::of(policy),
             condition,
