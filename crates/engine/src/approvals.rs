@@ -11,8 +11,8 @@ use placet_policy::Snapshot;
 
 use crate::{
     Engine, duties,
+    judged::{Judged, Stopped},
     limits::{Charged, Metered},
-    pipeline::{Judged, Stopped},
     ports::{Asked, StoreError},
 };
 

@@ -9,7 +9,7 @@ use placet_domain::{
 };
 use placet_identity::{Claims, Scope, VerifyError};
 
-use crate::{Engine, Presented, pipeline::Judged, registry::stage_refusal};
+use crate::{Engine, Presented, judged::Judged, registry::stage_refusal};
 
 /// A credential as it was presented.
 #[derive(Debug, Clone)]

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     Engine, Placet,
-    pipeline::Judged,
+    judged::Judged,
     ports::{Answered, Link, Performed, Relay},
 };
 

@@ -17,8 +17,8 @@ use crate::{
     coaz::Message,
     duties::unless_to_be_edited,
     inquiry::Addressed,
+    judged::{Judged, Stopped},
     limits::Metered,
-    pipeline::{Judged, Stopped},
 };
 
 /// The answer to a question.

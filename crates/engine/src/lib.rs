@@ -18,6 +18,7 @@ mod flow;
 mod halts;
 mod inquiry;
 mod instances;
+mod judged;
 mod keys;
 mod limits;
 mod listing;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use placet_domain::{AccessRequest, Amount, Code, Decision, Refusal, UsageName};
 use placet_policy::Snapshot;
 
-use crate::{Engine, pipeline::Stopped};
+use crate::{Engine, judged::Stopped};
 
 pub(crate) use charged::Charged;
 pub(crate) use counters::Counters;

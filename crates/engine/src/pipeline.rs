@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use placet_domain::{AccessRequest, AgentName, Approval, Decision, InstanceId, Refusal, Timestamp};
+use placet_domain::{AccessRequest, Timestamp};
 
 use crate::{
     Attempt, Engine, Reply,
     approvals::Evidence,
-    caller::Unidentified,
-    limits::{Charged, Metered},
+    judged::{Judged, Stopped},
+    limits::Metered,
     ports::Relay,
     record::Recorded,
 };
@@ -72,84 +72,5 @@ impl Engine {
             }
             Evidence::Missing(refusal, asked) => Err(Stopped::judged(request, decision, asked, refusal)),
         }
-    }
-}
-
-/// What judging found: an allowed call, or a refusal with all that was known when it ended.
-#[derive(Debug)]
-pub(crate) struct Judged {
-    /// Who, when the request was not resolved.
-    pub(crate) named: Option<(AgentName, InstanceId)>,
-    pub(crate) request: Option<AccessRequest>,
-    pub(crate) decision: Option<Decision>,
-    /// The approval that was redeemed or asked for.
-    pub(crate) approval: Option<Approval>,
-    /// What it has put on counters.
-    pub(crate) charged: Charged,
-    /// `None` only for a call that may run.
-    pub(crate) refusal: Option<Refusal>,
-}
-
-impl Judged {
-    pub(crate) fn stopped(stopped: Stopped) -> Self {
-        *stopped.0
-    }
-}
-
-/// A [`Judged`] that certainly does not run.
-#[derive(Debug)]
-pub(crate) struct Stopped(Box<Judged>);
-
-impl Stopped {
-    pub(crate) fn unread(caller: &crate::Caller, refusal: Refusal) -> Self {
-        let named = Some((caller.agent().name.clone(), caller.instance().id));
-        Self(Box::new(Judged {
-            named,
-            request: None,
-            decision: None,
-            approval: None,
-            charged: Charged::default(),
-            refusal: Some(refusal),
-        }))
-    }
-
-    pub(crate) fn unresolved(request: AccessRequest, refusal: Refusal) -> Self {
-        Self(Box::new(Judged {
-            named: None,
-            request: Some(request),
-            decision: None,
-            approval: None,
-            charged: Charged::default(),
-            refusal: Some(refusal),
-        }))
-    }
-
-    pub(crate) fn judged(
-        request: AccessRequest,
-        decision: Decision,
-        approval: Option<Approval>,
-        refusal: Refusal,
-    ) -> Self {
-        Self(Box::new(Judged {
-            named: None,
-            request: Some(request),
-            decision: Some(decision),
-            approval,
-            charged: Charged::default(),
-            refusal: Some(refusal),
-        }))
-    }
-}
-
-impl From<Unidentified> for Stopped {
-    fn from(unidentified: Unidentified) -> Self {
-        Self(Box::new(Judged {
-            named: unidentified.named,
-            request: None,
-            decision: None,
-            approval: None,
-            charged: Charged::default(),
-            refusal: Some(unidentified.refusal),
-        }))
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     attempt::Receipts,
     duties::Duties,
     flow::Awaited,
-    pipeline::Judged,
+    judged::Judged,
     ports::{LedgerEntry, LedgerUnavailable, PendingExtract},
 };
 

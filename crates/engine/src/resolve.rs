@@ -6,7 +6,7 @@ use placet_domain::{
 };
 use placet_policy::{BindError, Binding, Resolver, Snapshot};
 
-use crate::{Caller, Engine, catalogue::Lookup, pipeline::Stopped};
+use crate::{Caller, Engine, catalogue::Lookup, judged::Stopped};
 
 impl Engine {
     #[tracing::instrument(level = "debug", skip_all)]
