@@ -24,7 +24,7 @@ fn file(name: &str) -> String {
 }
 
 fn config() -> PolicyConfig {
-    let tools = Json::parse(file("tests/crm-tools.json").as_bytes()).unwrap();
+    let tools = Json::parse(file("tools/crm.json").as_bytes()).unwrap();
     let tool = |definition: &Json| ToolDefinition {
         name: definition.member("name").unwrap().as_str().unwrap().parse().unwrap(),
         definition: definition.clone(),

@@ -203,6 +203,7 @@ fn the_table_holds_every_route_of_the_api() {
             "POST /v1/instances/{id}/revoke",
             "POST /v1/keys/log",
             "POST /v1/keys/rotate",
+            "GET /v1/limits",
             "GET /v1/people",
             "POST /v1/people/{name}/forget",
             "POST /v1/people/{name}/invite",

@@ -77,7 +77,7 @@ pub(super) fn stage(world: &World) -> &'static str {
 
 /// A run that lives for an hour, as a program of the organisation would start one each time.
 pub(super) async fn run(world: &World) -> Actor {
-    world.agent("deal-writer").life(Duration::from_secs(3600)).start().await
+    world.agent("deal-writer").task("keep the deals current").life(Duration::from_secs(3600)).start().await
 }
 
 pub(super) async fn start(world: &World) -> Result<(), StartError> {

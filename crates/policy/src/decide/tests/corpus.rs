@@ -48,7 +48,7 @@ fn cedars_own_corpus_is_decided_as_it_says() {
     for line in text.lines() {
         let case: serde_json::Value = serde_json::from_str(line).unwrap();
         let set: PolicySet = case["policies"].as_str().unwrap().parse().unwrap();
-        let entities = Entities::from_json_value(case["entities"].clone(), None).unwrap();
+        let entities = Entities::from_json_value(references(&case["entities"]), None).unwrap();
         files += 1;
         for asked in case["requests"].as_array().unwrap() {
             let request = Request::new(
@@ -73,6 +73,34 @@ fn cedars_own_corpus_is_decided_as_it_says() {
     }
     assert!(files > 150 && requests > 300 && errors > 20, "{files} {requests} {errors}");
     println!("cedar's corpus: {files} policy sets, {requests} requests, {errors} errors, 0 differences");
+}
+
+/// The corpus was written against schemas, by which Cedar knows a reference from a record. Without them it is told.
+fn references(entities: &serde_json::Value) -> serde_json::Value {
+    fn told(value: &serde_json::Value) -> serde_json::Value {
+        match value {
+            serde_json::Value::Array(all) => all.iter().map(told).collect(),
+            serde_json::Value::Object(members)
+                if members.contains_key("__entity") || members.contains_key("__extn") =>
+            {
+                value.clone()
+            }
+            serde_json::Value::Object(members) => {
+                let is_reference =
+                    members.len() == 2 && members.contains_key("type") && members.contains_key("id");
+                match is_reference {
+                    true => serde_json::json!({ "__entity": value }),
+                    false => members.iter().map(|(name, value)| (name.clone(), told(value))).collect(),
+                }
+            }
+            other => other.clone(),
+        }
+    }
+    let mut entities = entities.clone();
+    for entity in entities.as_array_mut().unwrap() {
+        entity["attrs"] = told(&entity["attrs"]);
+    }
+    entities
 }
 
 fn uid(json: &serde_json::Value) -> EntityUid {
