@@ -60,6 +60,16 @@ const NEWER: [&str; 11] = [
     "auth/iss-normalized",
     "auth/metadata-issuer-mismatch",
 ];
+/// Scenarios in which no call may reach the tool: what the sign-in would rest on is false, or never enough.
+const STOPPED: [&str; 7] = [
+    "auth/iss-normalized",
+    "auth/iss-supported-missing",
+    "auth/iss-unexpected",
+    "auth/iss-wrong-issuer",
+    "auth/metadata-issuer-mismatch",
+    "auth/resource-mismatch",
+    "auth/scope-retry-limit",
+];
 /// Scenarios that do not apply, and why.
 const INAPPLICABLE: [(&str, &str); 4] = [
     (
@@ -88,6 +98,8 @@ struct Ended {
     revision: &'static str,
     /// Status by check.
     checks: Result<Vec<(String, String, String)>, Failure>,
+    /// Whether a call went through in the end.
+    called: bool,
 }
 
 /// Runs the check.
@@ -111,7 +123,7 @@ pub(crate) fn run() -> Result<(), Failure> {
                     let Some((scenario, revision)) = plan.get(turn) else { break };
                     let work = folder.join(turn.to_string());
                     let checks = scene(&node, &placet, &folder, &work, scenario, revision);
-                    let one = Ended { scenario, revision, checks };
+                    let one = Ended { scenario, revision, checks, called: work.join("called").exists() };
                     ended.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(one);
                 }
             });
@@ -142,7 +154,7 @@ pub(crate) fn run() -> Result<(), Failure> {
 /// Prints how a scenario ended; whether it misses.
 #[expect(clippy::print_stdout, reason = "the figures of the check")]
 fn print(ended: &Ended) -> bool {
-    let Ended { scenario, revision, checks } = ended;
+    let Ended { scenario, revision, checks, called } = ended;
     let checks = match checks {
         Ok(checks) => checks,
         Err(failure) => {
@@ -154,9 +166,13 @@ fn print(ended: &Ended) -> bool {
         let expected = EXPECTED.iter().any(|(of, id, _)| of == scenario && *id == check.0);
         matches!(check.1.as_str(), "FAILURE" | "WARNING") && !expected
     };
-    let missed = checks.iter().any(|check| bad(&check)) || checks.is_empty();
+    let strayed = *called == STOPPED.contains(scenario);
+    let missed = checks.iter().any(|check| bad(&check)) || checks.is_empty() || strayed;
     let passed = checks.iter().filter(|(_, status, _)| status == "SUCCESS").count();
     println!("{} {revision} {scenario}: {passed} checks passed", if missed { "MISSED" } else { "held  " });
+    if strayed {
+        println!("       {}", if *called { "a call went through" } else { "no call went through" });
+    }
     for (id, status, why) in checks.iter().filter(bad) {
         println!("       {status} {id}: {why}");
     }

@@ -6,11 +6,13 @@ mod attribute;
 mod discovery;
 mod document;
 mod door;
+mod everything;
 mod filter;
 mod groups;
 mod page;
 mod patch;
 mod path;
+mod resource;
 pub(crate) mod tokens;
 mod users;
 
@@ -22,7 +24,7 @@ use axum::{
     middleware::from_fn_with_state,
     routing::{MethodFilter, get, on, post},
 };
-use placet_domain::limits;
+use placet_domain::{DirectoryGroup, DirectoryUser, limits};
 
 use crate::Control;
 
@@ -32,15 +34,10 @@ pub(crate) const BASE: &str = "/scim/v2";
 /// The routes behind their door.
 pub(crate) fn router(control: Arc<Control>) -> Router<Arc<Control>> {
     Router::new()
-        .route("/Users", get(users::list).post(users::create))
-        .route("/Users/.search", post(users::search))
-        .route("/Groups/.search", post(groups::search))
-        .route("/Users/{id}", get(users::show).put(users::replace).patch(users::patch).delete(users::remove))
-        .route("/Groups", get(groups::list).post(groups::create))
-        .route(
-            "/Groups/{id}",
-            get(groups::show).put(groups::replace).patch(groups::patch).delete(groups::remove),
-        )
+        .merge(resource::router::<DirectoryUser>())
+        .merge(resource::router::<DirectoryGroup>())
+        .route("/", get(everything::list))
+        .route("/.search", post(everything::search))
         .route("/ServiceProviderConfig", on(MethodFilter::GET, discovery::configuration))
         .route("/ResourceTypes", on(MethodFilter::GET, discovery::resource_types))
         .route("/ResourceTypes/{id}", on(MethodFilter::GET, discovery::resource_type))

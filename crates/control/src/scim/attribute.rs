@@ -6,6 +6,8 @@
 pub(super) struct Kind {
     /// `User`, `Group`.
     pub(super) name: &'static str,
+    /// The word for one of them.
+    pub(super) noun: &'static str,
     /// Where its resources are, below the base.
     pub(super) endpoint: &'static str,
     pub(super) schema: &'static str,
@@ -120,6 +122,7 @@ const META: Attribute = read_only(common(of(
 /// People (RFC 7643 section 4.1).
 pub(super) const USER: Kind = Kind {
     name: "User",
+    noun: "person",
     endpoint: "/Users",
     schema: "urn:ietf:params:scim:schemas:core:2.0:User",
     about: "A person",
@@ -164,6 +167,7 @@ pub(super) const USER: Kind = Kind {
 /// Groups (RFC 7643 section 4.2).
 pub(super) const GROUP: Kind = Kind {
     name: "Group",
+    noun: "group",
     endpoint: "/Groups",
     schema: "urn:ietf:params:scim:schemas:core:2.0:Group",
     about: "A group of people",

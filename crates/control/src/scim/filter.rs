@@ -69,6 +69,17 @@ impl Filter {
         }
     }
 
+    /// Whether it asks for an attribute.
+    pub(super) fn names(&self, name: &str) -> bool {
+        match self {
+            Self::And(all) | Self::Or(all) => all.iter().any(|one| one.names(name)),
+            Self::Not(one) => one.names(name),
+            Self::Compare(comparison) => {
+                comparison.target.is_some_and(|(attribute, _)| attribute.name == name)
+            }
+        }
+    }
+
     /// The values that must be there for it to fit, if it says nothing else: what an `add` makes when none fits.
     pub(super) fn demands(&self) -> Option<Object> {
         match self {

@@ -85,10 +85,10 @@ impl Query {
         self.filter.as_deref().map(|text| Filter::parse(kind, text)).transpose()
     }
 
-    /// The page of what fits. `shown` makes the resource that is sent of what is looked at.
-    pub(super) fn page<T>(&self, kind: &Kind, fitting: &[T], shown: impl Fn(&T) -> Object) -> ScimAnswer {
-        let page = fitting.iter().skip(self.start - 1).take(self.count);
-        let resources: Vec<Object> = page.map(|one| self.shown(kind, shown(one))).collect();
+    /// The page of what fits. `shown` makes the resource that is sent of what is looked at, and says its kind.
+    pub(super) fn page<T>(&self, fitting: &[T], shown: impl Fn(&T) -> (&'static Kind, Object)) -> ScimAnswer {
+        let page = fitting.iter().skip(self.start - 1).take(self.count).map(shown);
+        let resources = page.map(|(kind, resource)| self.shown(kind, resource)).collect();
         list(fitting.len(), self.start, resources)
     }
 
@@ -151,25 +151,4 @@ fn condition<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn names(wanted: &str, version: i64) -> bool {
     let plain = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     wanted.split(',').any(|one| one.trim() == "*" || plain(one) == plain(&tag(version)))
-}
-
-/// What every resource has: its schema, its id, and what there is to know about it.
-pub(super) fn dressed(
-    kind: &Kind,
-    origin: &str,
-    id: &str,
-    record: &placet_domain::DirectoryRecord,
-    attributes: &Object,
-) -> Object {
-    let mut resource = Object::new().with("schemas", vec![kind.schema]).with("id", id);
-    for (name, value) in attributes.members() {
-        resource.set(name, value.clone());
-    }
-    let meta = Object::new()
-        .with("resourceType", kind.name)
-        .with("created", record.made.to_string())
-        .with("lastModified", record.changed.to_string())
-        .with("location", format!("{origin}{}{}/{id}", super::BASE, kind.endpoint))
-        .with("version", tag(record.version));
-    resource.with("meta", Json::Object(meta))
 }

@@ -92,6 +92,7 @@ async fn no_path_of_the_directory_answers_a_stranger() {
     let user = provider.user("zoe").await;
     for path in [
         "",
+        "/.search",
         "/Users",
         &user,
         "/Groups",
@@ -165,6 +166,51 @@ async fn a_person_comes_is_found_and_is_in_a_group() {
     );
     assert_eq!(provider.send(Method::DELETE, &path, "").await.status, StatusCode::NO_CONTENT);
     assert_eq!(provider.get(&path).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn people_and_groups_are_found_together_at_the_root() {
+    let site = Site::local().await;
+    let provider = Provider::of(&site).await;
+    let zoe = provider.user("zoe").await;
+    provider.user("yan").await;
+    let group = format!(r#"{{"displayName":"zoology","members":[{{"value":"{}"}}]}}"#, &zoe[7..]);
+    assert_eq!(provider.post("/Groups", &group).await.status, StatusCode::CREATED);
+    let kinds = |told: &Told| -> Vec<String> {
+        let all = told.body.member("Resources").and_then(Json::as_array).unwrap().iter();
+        all.map(|one| one.member("meta").and_then(|meta| meta.member("resourceType")).unwrap())
+            .map(|kind| kind.as_str().unwrap().to_owned())
+            .collect()
+    };
+    // A name that either kind may have; an attribute that one kind lacks has no value there.
+    for (filter, found) in [
+        (r#"userName sw \"zo\" or displayName sw \"zo\""#, &["User", "Group"][..]),
+        (r#"displayName pr"#, &["Group"]),
+        (r#"not (userName pr)"#, &["Group"]),
+        (r#"meta.resourceType eq \"User\""#, &["User", "User"]),
+        (
+            r#"(meta.resourceType eq \"user\") or (meta.resourceType eq \"Group\")"#,
+            &["User", "User", "Group"],
+        ),
+        (r#"urn:ietf:params:scim:schemas:core:2.0:Group:displayName eq \"zoology\""#, &["Group"]),
+    ] {
+        let told = provider.post("/.search", &format!(r#"{{"filter":"{filter}"}}"#)).await;
+        assert_eq!(kinds(&told), found, "{filter}");
+        assert_eq!(told.total(), i64::try_from(found.len()).unwrap());
+    }
+    // One page goes from the last of the people to the first of the groups.
+    let told = provider.post("/.search", r#"{"startIndex":2,"count":2,"attributes":["meta"]}"#).await;
+    assert_eq!((told.total(), kinds(&told)), (3, vec!["User".to_owned(), "Group".to_owned()]));
+    assert!(!told.seen.body.contains("displayName"));
+    assert_eq!(provider.get("?count=0").await.total(), 3);
+    assert_eq!(
+        provider.post("/.search", r#"{"filter":"displayName is \"x\""}"#).await.text("scimType"),
+        "invalidFilter"
+    );
+    // People are found by the group they are in.
+    let filter = provider.post("/Users/.search", r#"{"filter":"groups.display eq \"zoology\""}"#).await;
+    assert_eq!((filter.total(), filter.text("Resources/0/userName")), (1, "zoe"));
+    assert_eq!(provider.post("/Users/.search", r#"{"filter":"not (groups pr)"}"#).await.total(), 1);
 }
 
 #[tokio::test]
