@@ -1,20 +1,21 @@
-//! Foreign OAuth parties: `oidc-provider` as the company's identity provider, `openid-client`, `oauth4webapi`, Authlib
-//! and the MCP SDK as clients, a browser of people who sign in, `jose` for everything that others sign, and the MCP
-//! suite's look at an authorization server.
+//! Foreign OAuth parties: `oidc-provider` as the company's identity provider, `openid-client`, `oauth4webapi`, Authlib,
+//! `requests_oauth2client` and the MCP SDK as clients, a browser of people who sign in, `jose` for everything that others
+//! sign, and the MCP suite's look at an authorization server.
 
 use std::{path::Path, process::Command, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
-    bureau::{self, Bureau},
+    bureau::{self, Bureau, Report},
     failure::Failure,
     node::Node,
     process,
     python::Python,
 };
 
-const PYTHON_PACKAGES: [&str; 2] = ["Authlib==1.9.9", "requests==2.34.2"];
+const PYTHON_PACKAGES: [&str; 4] =
+    ["Authlib==1.9.9", "joserfc==1.8.0", "requests==2.34.2", "requests_oauth2client==1.8.0"];
 const SUITE: &str = "@modelcontextprotocol/conformance";
 /// The version that the conformance check uses.
 const SUITE_VERSION: &str = "0.2.0-alpha.12";
@@ -47,15 +48,18 @@ pub(crate) fn run() -> Result<(), Failure> {
         missed += report.print(script, true);
     }
     people.must(&["ledger", "verify"])?;
-    let mut authlib = Command::new(python.binary());
-    authlib.env("PYTHONDONTWRITEBYTECODE", "1").arg(bureau::scripts().join("authlib_client.py"));
-    let report = bureau.run(authlib, "authlib_client.py", &Value::Null)?;
-    looked += report.lines.len();
-    missed += report.print("authlib_client.py", true);
+    for script in ["authlib_client.py", "dpop_client.py"] {
+        let report = by_python(&bureau, &python, script, false)?;
+        looked += report.lines.len();
+        missed += report.print(script, true);
+    }
     let before = bureau.tighten()?;
     let report = bureau.node("strict.mjs", &json!({ "bearer_token": before }))?;
     looked += report.lines.len();
     missed += report.print("strict.mjs", true);
+    let report = by_python(&bureau, &python, "dpop_client.py", true)?;
+    looked += report.lines.len();
+    missed += report.print("dpop_client.py", true);
     missed += usize::from(!metadata(&suite, &bureau.issuer(), bureau.folder())?);
     for (what, why) in INAPPLICABLE {
         println!("       {SUITE}: {what} does not apply: {why}");
@@ -66,6 +70,12 @@ pub(crate) fn run() -> Result<(), Failure> {
         0 => Ok(()),
         missed => Err(Failure::Missed(format!("{missed} of {} do not hold", looked + 1))),
     }
+}
+
+fn by_python(bureau: &Bureau, python: &Python, script: &str, strict: bool) -> Result<Report, Failure> {
+    let mut command = Command::new(python.binary());
+    command.env("PYTHONDONTWRITEBYTECODE", "1").arg(bureau::scripts().join(script));
+    bureau.run(command, script, &json!({ "strict": strict }))
 }
 
 /// The suite's scenario about the metadata of an authorization server. It asks for what only the code grant has, which

@@ -46,8 +46,11 @@ impl AuthorizationServer<'_> {
             .with("grant_types_supported", self.grant_types.to_vec())
             .with("token_endpoint_auth_methods_supported", self.client_authentication.to_vec())
             .with("token_endpoint_auth_signing_alg_values_supported", signing.clone())
+            // Required by RFC 8414 beside a method that signs.
             .with("introspection_endpoint_auth_methods_supported", self.client_authentication.to_vec())
+            .with("introspection_endpoint_auth_signing_alg_values_supported", signing.clone())
             .with("revocation_endpoint_auth_methods_supported", self.client_authentication.to_vec())
+            .with("revocation_endpoint_auth_signing_alg_values_supported", signing.clone())
             .with("dpop_signing_alg_values_supported", signing)
             .with_some("scopes_supported", (!self.scopes.is_empty()).then(|| self.scopes.to_vec()))
     }
@@ -219,6 +222,12 @@ mod tests {
         let written = Json::Object(server.metadata()).canonical();
         assert!(written.contains(r#""issuer":"https://a""#) && !written.contains("HS256"));
         assert!(!written.contains("scopes_supported"));
+        for endpoint in ["token", "introspection", "revocation"] {
+            let name = format!("{endpoint}_endpoint_auth_signing_alg_values_supported");
+            assert!(
+                server.metadata().member(&name).and_then(Json::as_array).is_some_and(|all| !all.is_empty())
+            );
+        }
         let resource = ProtectedResource {
             resource: "https://a/mcp/crm",
             authorization_servers: &["https://a"],
