@@ -21,7 +21,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use parking_lot::RwLock;
 use placet_domain::{Object, ToolDefinition, ToolName};
-use placet_engine::ports::{Answered, ConnectError, Link, Passed, Relay, UpstreamSession};
+use placet_engine::ports::{Answered, ConnectError, Link, Passed, Relay, RelayFrame, UpstreamSession};
 use placet_wire::{MCP_SESSION_ID, encode_notification, encode_request};
 use secrecy::ExposeSecret as _;
 
@@ -156,6 +156,7 @@ impl Http {
                 Read::Ended(ending) => ending,
                 Read::Resumable => {
                     // The client sees that the stream has ended, and may resume it by listening.
+                    outlet.send(RelayFrame::parting()).await;
                     drop(outlet);
                     ending_of(waiting.reply().await)
                 }

@@ -316,6 +316,22 @@ pub struct RelayFrame {
     pub retry_ms: Option<u64>,
     /// The JSON-RPC message; empty for an event that carries only an id.
     pub data: Bytes,
+    /// Whether the stream ends here, before the answer, and may be resumed. Such a frame carries nothing else.
+    pub is_parting: bool,
+}
+
+impl RelayFrame {
+    /// A message by itself.
+    #[must_use]
+    pub fn message(data: Bytes) -> Self {
+        Self { event_id: None, retry_ms: None, data, is_parting: false }
+    }
+
+    /// The end of a stream that may be resumed.
+    #[must_use]
+    pub fn parting() -> Self {
+        Self { event_id: None, retry_ms: None, data: Bytes::new(), is_parting: true }
+    }
 }
 
 /// Where frames go while a call runs. A closed relay means that the client went away.
@@ -395,8 +411,8 @@ pub struct Passed {
 pub trait Connectors: Send + Sync {
     /// Sends a placeted call and waits for its answer: one call, at most one upstream request, never retried.
     /// Frames before the answer go to the relay. Dropping the relay's receiver cancels a stateless call. When the
-    /// upstream's stream ends before the answer and can be resumed, the relay is dropped and the call waits on: its
-    /// answer comes with a later [`crate::PassageKind::Listen`].
+    /// upstream's stream ends before the answer and can be resumed, the relay gets [`RelayFrame::parting`] and is
+    /// dropped, and the call waits on: its answer comes with a later [`crate::PassageKind::Listen`].
     async fn perform(&self, call: Placet<ToolCall>, link: Link, relay: Relay) -> Performed;
     /// Sends protocol traffic: lifecycle, lists, notifications, answers to the server's requests, listening.
     /// `notifications/cancelled` goes with the relay of the call it cancels: ids of the client mean nothing upstream.

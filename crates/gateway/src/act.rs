@@ -25,8 +25,6 @@ use crate::{
 const SPEAKS_SOON: Duration = Duration::from_millis(100);
 /// How long a call runs before it is worth watching for the end of whoever makes it.
 const SHORT_CALL: Duration = Duration::from_millis(200);
-/// How long the outcome receipt of a call may take before its stream is given up for one that the client resumes.
-const ABOUT_TO_END: Duration = Duration::from_millis(250);
 
 impl Gateway {
     /// Lets the engine handle an attempt and answers the client: with one JSON message if the tool says nothing
@@ -49,25 +47,22 @@ impl Gateway {
         tokio::pin!(ended);
         // An event with an id and nothing else only matters to a client that waits long: most answers come right
         // after it, and one message is cheaper than a stream.
-        let mut said = Vec::new();
+        let (mut said, mut speaks) = (Vec::new(), true);
         let spoken = tokio::time::sleep(SPEAKS_SOON);
         tokio::pin!(spoken);
         loop {
             tokio::select! {
                 biased;
-                frame = frames.recv() => match frame {
+                frame = frames.recv(), if speaks => match frame {
                     Some(frame) => {
-                        let is_message = !frame.data.is_empty();
+                        let matters = !frame.data.is_empty() || frame.is_parting;
                         said.push(frame);
-                        if is_message {
+                        if matters {
                             break;
                         }
                     }
-                    // The call has ended and its outcome is being recorded, or the client is to ask again later.
-                    None => match tokio::time::timeout(ABOUT_TO_END, &mut call).await {
-                        Ok(reply) => return whole(&answering, &reply),
-                        Err(_) => break,
-                    },
+                    // The tool has answered, and the outcome is being recorded.
+                    None => speaks = false,
                 },
                 reply = &mut call => return whole(&answering, &reply),
                 // The call goes on without whoever made it: its outcome belongs on record.
@@ -143,47 +138,39 @@ async fn relay_call(
     answering: &Answering,
     session: Option<Arc<Session>>,
 ) {
-    for frame in said {
-        if events.frame(&answering.frame(frame)).await.is_err() {
-            return;
-        }
-    }
+    let mut said = said.into_iter();
+    let mut speaks = true;
     let reply = loop {
+        let next = async {
+            match said.next() {
+                Some(frame) => Some(frame),
+                None => frames.recv().await,
+            }
+        };
         tokio::select! {
             biased;
-            frame = frames.recv() => match frame {
-                Some(frame) => {
+            frame = next, if speaks => match (frame, &session) {
+                (Some(frame), Some(session)) if frame.is_parting => {
+                    drop(events);
+                    session.late.expect();
+                    let reply = ended(call.await);
+                    session.late.arrive((answering.message(&reply), event_id(&reply)));
+                    return;
+                }
+                (Some(frame), _) if frame.is_parting => {}
+                (Some(frame), _) => {
                     if events.frame(&answering.frame(frame)).await.is_err() {
                         return;
                     }
                 }
-                None => break None,
+                (None, _) => speaks = false,
             },
-            reply = &mut call => break Some(ended(reply)),
+            reply = &mut call => break ended(reply),
             _gone = events.idle() => return,
         }
     };
-    // The relay is dropped with the call's end, or before it when the upstream wants to be asked again.
-    let reply = match reply {
-        Some(reply) => Some(reply),
-        None => tokio::time::timeout(ABOUT_TO_END, &mut call).await.ok().map(ended),
-    };
-    match (reply, session) {
-        (None, Some(session)) => {
-            drop(events);
-            session.late.expect();
-            let reply = ended(call.await);
-            session.late.arrive((answering.message(&reply), event_id(&reply)));
-        }
-        (reply, _) => {
-            let reply = match reply {
-                Some(reply) => reply,
-                None => ended(call.await),
-            };
-            // The client may have gone in this instant: the receipts say what happened.
-            let _ = events.answer(&answering.message(&reply), event_id(&reply)).await;
-        }
-    }
+    // The client may have gone in this instant: the receipts say what happened.
+    let _ = events.answer(&answering.message(&reply), event_id(&reply)).await;
 }
 
 fn event_id(reply: &Reply) -> Option<String> {

@@ -34,10 +34,11 @@ const A_SECOND: Duration = Duration::from_secs(1);
 /// Long enough for anything that is going to happen.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// An upstream that says one thing, or nothing, and answers when it may.
+/// An upstream that says one thing, or nothing, and answers when it may, long after its last frame if it lingers.
 struct Slow {
     connectors: Arc<dyn Connectors>,
     speaks: AtomicBool,
+    lingers: AtomicBool,
     answers: Semaphore,
     arrived: Semaphore,
 }
@@ -48,11 +49,15 @@ impl Connectors for Slow {
         if self.speaks.load(Ordering::SeqCst) {
             let data =
                 Bytes::from_static(br#"{"jsonrpc":"2.0","method":"notifications/progress","params":{}}"#);
-            relay.send(RelayFrame { event_id: None, retry_ms: None, data }).await.unwrap();
+            relay.send(RelayFrame::message(data)).await.unwrap();
         }
         self.arrived.add_permits(1);
         self.answers.acquire().await.unwrap().forget();
-        self.connectors.perform(call, link, relay).await
+        let performed = self.connectors.perform(call, link, relay).await;
+        if self.lingers.load(Ordering::SeqCst) {
+            tokio::time::sleep(A_SECOND / 2).await;
+        }
+        performed
     }
 
     async fn pass(&self, passage: Placet<Passage>, link: Link, relay: Relay) -> Result<Passed, ConnectError> {
@@ -108,6 +113,7 @@ impl Door {
         let upstream = Arc::new(Slow {
             connectors: world.connectors.clone(),
             speaks: AtomicBool::new(false),
+            lingers: AtomicBool::new(false),
             answers: Semaphore::new(0),
             arrived: Semaphore::new(0),
         });
@@ -313,6 +319,24 @@ async fn a_session_with_a_call_under_way_is_closed_upstream_when_that_has_ended(
         }
     });
     closed.await.expect("the upstream's session is closed");
+}
+
+#[tokio::test]
+async fn a_stream_without_more_frames_still_carries_its_answer_however_long_that_takes() {
+    let door = Door::open().await;
+    door.upstream.speaks.store(true, Ordering::SeqCst);
+    door.upstream.lingers.store(true, Ordering::SeqCst);
+    let actor = door.world.agent("billing").start().await;
+    let session = door.initialize(&actor).await;
+    let headers = format!("Mcp-Session-Id: {session}\r\nMCP-Protocol-Version: 2025-11-25\r\n");
+    let body =
+        r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"update_deal","arguments":{}}}"#;
+    let mut answer = door.send(&actor, "POST", &headers, body).await;
+    assert_eq!(answer.head().await, 200);
+    answer.up_to("notifications/progress").await;
+    door.upstream.answers.add_permits(1);
+    let rest = answer.rest().await;
+    assert!(rest.contains(r#""id":2,"result""#), "{rest}");
 }
 
 #[tokio::test]

@@ -143,7 +143,7 @@ impl Connectors for FakeConnectors {
         self.arrive(&operation, &call, link);
         let said = self.script.lock().said.get(&operation).cloned();
         if let Some(data) = said {
-            let _ = relay.send(RelayFrame { event_id: None, retry_ms: None, data }).await;
+            let _ = relay.send(RelayFrame::message(data)).await;
         }
         match failure {
             Some(Failure::After) => performed(Outcome::Unknown, None, true),

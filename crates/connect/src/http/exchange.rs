@@ -117,7 +117,7 @@ impl Exchange<'_> {
         let Event { id: event_id, retry_ms, data } = event;
         if data.is_empty() {
             if event_id.is_some() || retry_ms.is_some() {
-                self.outlet.send(RelayFrame { event_id, retry_ms, data }).await;
+                self.outlet.send(RelayFrame { event_id, retry_ms, data, is_parting: false }).await;
             }
             return Ok(None);
         }
@@ -137,7 +137,7 @@ impl Exchange<'_> {
                 }
             }
             Frame::Notification(data) | Frame::Request(data) => {
-                self.outlet.send(RelayFrame { event_id, retry_ms, data }).await;
+                self.outlet.send(RelayFrame { event_id, retry_ms, data, is_parting: false }).await;
             }
         }
         Ok(None)

@@ -265,7 +265,7 @@ impl State {
             None => self.listener.lock().clone(),
         };
         let Some(relay) = relay else { return };
-        match relay.try_send(RelayFrame { event_id: None, retry_ms: None, data }) {
+        match relay.try_send(RelayFrame::message(data)) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Closed(_)) if id.is_some() => {}
             // One slow client must not hold up the others of this process.
