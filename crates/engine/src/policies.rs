@@ -7,6 +7,7 @@ mod difference;
 mod kept;
 mod promote;
 mod replay;
+mod retired;
 mod shadow;
 mod start;
 

@@ -61,9 +61,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         Ok(())
     })?;
     println!("{turn} reloads of {} policies", text.matches("@id").count());
-    hold(&beside, &quiet, &reloading, quick)
+    let held = hold(&beside, &quiet, &reloading, quick);
+    // Beside a client and under one second's reloads, cores are shared; alone it is seen whether a decision waits.
+    let seconds: &[&str] = if quick { &["--seconds", "4"] } else { &[] };
+    held.and(super::example("placet-engine", "bench_reload", seconds, quick))
 }
 
+#[expect(clippy::print_stdout, reason = "the figures of the check")]
 fn hold(beside: &Medians, quiet: &Medians, reloading: &Medians, quick: bool) -> Result<(), Failure> {
     let of = |medians: &Medians, target: &str, concurrency: u64, figure: &str| {
         let found = medians.get(&(target.to_owned(), concurrency)).and_then(|figures| figures.get(figure));
@@ -82,10 +86,7 @@ fn hold(beside: &Medians, quiet: &Medians, reloading: &Medians, quick: bool) -> 
         bars.push((format!("≥ 5 × Cerbos' decisions a second at {at} ({rate:.1})"), rate >= 5.0));
         bars.push((format!("≤ 1/5 of Cerbos' p99 at {at} (1/{tail:.1})"), tail >= 5.0));
         bars.push((format!("≥ 0.8 of the rate with 10,000 policies more at {at} ({many:.2})"), many >= 0.8));
-        bars.push((
-            format!("reloads add ≤ 1 ms to the p99 at {at} ({:.2} ms)", stall / 1_000.0),
-            stall <= 1_000.0,
-        ));
+        println!("       with reloads all the time, the p99 at {at} is {:.2} ms longer", stall / 1_000.0);
     }
     verdict(&bars, quick)
 }

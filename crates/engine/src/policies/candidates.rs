@@ -14,6 +14,7 @@ use super::{
     Book, Candidate, CandidateKind, Difference, Origin, Promoted, ReloadError, SecondPerson, Standing,
     Trials,
     promote::{Change, Loaded},
+    retired::retire,
 };
 
 impl Engine {
@@ -207,7 +208,11 @@ impl Engine {
                 }
             }
         }
-        self.trials.store(Arc::new(trials));
+        let before = self.trials.swap(Arc::new(trials));
+        let canary = before.canary.as_ref().map(|(_, snapshot)| snapshot);
+        for snapshot in canary.into_iter().chain(&before.shadow) {
+            retire(Arc::clone(snapshot));
+        }
     }
 
     /// Ends the candidates that are now in force for everybody.

@@ -9,7 +9,9 @@ use placet_policy::{LoadErrors, PolicySource, Snapshot};
 
 use crate::Engine;
 
-use super::{Activation, Book, CandidateKind, Difference, Origin, ReloadError, SecondPerson, kept};
+use super::{
+    Activation, Book, CandidateKind, Difference, Origin, ReloadError, SecondPerson, kept, retired::retire,
+};
 
 /// A wish to change the policies.
 #[derive(Debug, Clone)]
@@ -196,7 +198,7 @@ impl Engine {
             return Err(error.into());
         }
         self.sources.store(Arc::clone(&change.sources));
-        self.policies.store(snapshot);
+        retire(self.policies.swap(snapshot));
         tracing::info!(policy = %revision, origin = %change.origin, "policies in force");
         self.end_candidates_of(book, texts).await;
         Ok(Promoted { revision, standing: Standing::InForce, difference })
