@@ -6,6 +6,7 @@ use std::{process::ExitCode, time::Instant};
 
 use crate::failure::Failure;
 
+mod agentdojo;
 mod authzen;
 mod bench;
 mod book;
@@ -78,6 +79,7 @@ const CHECKS: &[Check] = &[
     ("quickstart", "from nothing to an agent's first call, by examples/quickstart.sh", |_| quickstart::run()),
     ("authzen", "the AuthZEN scenarios and a foreign client at the decision API", |_| authzen::run()),
     ("quota", "limits under 64 callers, restarts and kill -9 [--rounds N] [--seed N]", quota::run),
+    ("agentdojo", "injected agents under the rules of bench/agentdojo [--every N]", agentdojo::run),
     ("prove", "invariants of the starter policies, and seeded widenings found", |_| prove::run()),
     (
         "corpus",
