@@ -71,46 +71,45 @@ impl Engine {
 
     /// A decision with the opinions in its request. Room that was taken for a call that is refused now is given back with it.
     pub(crate) fn weighed(&self, metered: Metered) -> Metered {
-        let decision = self.weigh(&metered.request, metered.decision);
+        let decision = weigh(&self.external, &metered.request, metered.decision);
         Metered { decision, ..metered }
     }
+}
 
-    /// A decision with the opinions in its request. Pure; it never allows what the decision did not.
-    fn weigh(&self, request: &AccessRequest, decision: Decision) -> Decision {
-        let mut weighed = decision;
-        for opinion in &request.opinions {
-            let why = match &opinion.verdict {
-                OpinionVerdict::Agrees => continue,
-                OpinionVerdict::Objects => "the external decision point objects".to_owned(),
-                OpinionVerdict::Silent(why) => format!("the external decision point gave no answer: {why}"),
-            };
-            let standing =
-                self.external.iter().find(|point| point.id == opinion.of).map(|point| &point.stands);
-            let reason = Reason { policy: opinion.of.clone(), reason: Some(why.clone()), remedy: None };
-            match standing {
-                Some(Objection::Gate(approvers, timeout)) if !request.lifted.contains(&opinion.of) => {
-                    let gate = Gate {
-                        policy: opinion.of.clone(),
-                        approvers: approvers.clone(),
-                        timeout: *timeout,
-                        reason: Some(why),
-                    };
-                    weighed = gated(weighed, gate, reason);
-                }
-                Some(Objection::Gate(..)) => {}
-                // Nobody knows any more what it stands for: it stands for no.
-                Some(Objection::Veto) | None => {
-                    let before = match &weighed.verdict {
-                        Verdict::Deny(_) => weighed.reasons,
-                        Verdict::Allow | Verdict::RequireApproval(_) => Vec::new(),
-                    };
-                    let reasons = before.into_iter().chain([reason]).collect();
-                    weighed = Decision { verdict: Verdict::Deny(DenyCause::Veto), reasons, ..weighed };
-                }
+/// A decision with the opinions in its request. Pure; it never allows what the decision did not.
+pub(crate) fn weigh(external: &[ExternalPoint], request: &AccessRequest, decision: Decision) -> Decision {
+    let mut weighed = decision;
+    for opinion in &request.opinions {
+        let why = match &opinion.verdict {
+            OpinionVerdict::Agrees => continue,
+            OpinionVerdict::Objects => "the external decision point objects".to_owned(),
+            OpinionVerdict::Silent(why) => format!("the external decision point gave no answer: {why}"),
+        };
+        let standing = external.iter().find(|point| point.id == opinion.of).map(|point| &point.stands);
+        let reason = Reason { policy: opinion.of.clone(), reason: Some(why.clone()), remedy: None };
+        match standing {
+            Some(Objection::Gate(approvers, timeout)) if !request.lifted.contains(&opinion.of) => {
+                let gate = Gate {
+                    policy: opinion.of.clone(),
+                    approvers: approvers.clone(),
+                    timeout: *timeout,
+                    reason: Some(why),
+                };
+                weighed = gated(weighed, gate, reason);
+            }
+            Some(Objection::Gate(..)) => {}
+            // Nobody knows any more what it stands for: it stands for no.
+            Some(Objection::Veto) | None => {
+                let before = match &weighed.verdict {
+                    Verdict::Deny(_) => weighed.reasons,
+                    Verdict::Allow | Verdict::RequireApproval(_) => Vec::new(),
+                };
+                let reasons = before.into_iter().chain([reason]).collect();
+                weighed = Decision { verdict: Verdict::Deny(DenyCause::Veto), reasons, ..weighed };
             }
         }
-        weighed
     }
+    weighed
 }
 
 fn gated(decision: Decision, gate: Gate, reason: Reason) -> Decision {

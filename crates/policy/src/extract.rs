@@ -2,11 +2,13 @@
 //! so that another policy set can be asked what it would have said. A value that no policy reads is replaced by an empty one
 //! of its type; its name stays, so that it is known that it was there.
 
+mod known;
+
 use std::sync::Arc;
 
 use placet_domain::{
-    AccessRequest, Agent, AgentStatus, Charter, Decision, Flow, GroupName, Instance, Json, Life, Mandate,
-    Number, Object, Operation, Person, Pin, Resource, ResourceFacts, Tier, Timestamp, ToolCall, Usage,
+    AccessRequest, Agent, AgentStatus, Charter, Decision, GroupName, Instance, Json, Life, Mandate, Number,
+    Object, Operation, Person, Pin, Resource, ResourceFacts, Tier, Timestamp, ToolCall,
 };
 
 use crate::model::Action;
@@ -44,7 +46,6 @@ impl Extract {
         let arguments = cut.arguments(request, &actions);
         let facts = request.facts.as_ref().map(|facts| cut.facts(&facts.attributes, &actions));
         let mandate = cut.mandate(&request.instance.mandate);
-        cut.flow(&request.flow);
         let agent = &request.agent;
         let lifted: Vec<&str> = request.lifted.iter().map(|gate| gate.as_str()).collect();
         let body = Object::new()
@@ -69,7 +70,9 @@ impl Extract {
             .with_some("resource", request.resource.as_ref().map(resource))
             .with_some("facts", facts)
             .with("lifted", lifted)
-            .with("usage", usage(&request.usage))
+            .with("flow", known::flow(&request.flow))
+            .with("usage", known::usage(&request.usage))
+            .with("opinions", known::opinions(&request.opinions))
             .with("blank", cut.blank);
         body.into()
     }
@@ -119,9 +122,9 @@ impl Extract {
             resource,
             facts,
             lifted: read_names(kept, "lifted")?,
-            usage: read_usage(kept)?,
-            flow: Flow::default(),
-            opinions: Vec::new(),
+            flow: known::read_flow(kept)?,
+            usage: known::read_usage(kept)?,
+            opinions: known::read_opinions(kept)?,
         };
         Ok(Self { request, blank: read_names(kept, "blank")? })
     }
@@ -178,16 +181,6 @@ impl Cut<'_> {
             }
         }
         found
-    }
-
-    /// What a run has done and read is not kept: a set that reads it is told so.
-    fn flow(&mut self, flow: &Flow) {
-        let members = [
-            ("labels", flow.labels.is_some()),
-            ("history", flow.history.is_some()),
-            ("provenance", flow.provenance.is_some()),
-        ];
-        self.blank.extend(members.into_iter().filter(|(_, known)| *known).map(|(name, _)| name.to_owned()));
     }
 
     /// The looked-up attributes that a binding names.
@@ -257,19 +250,6 @@ fn resource(resource: &Resource) -> Object {
 
 fn names(groups: &[GroupName]) -> Vec<&str> {
     groups.iter().map(GroupName::as_str).collect()
-}
-
-/// What policies read of counters. What a limit found full is not kept.
-fn usage(usage: &Usage) -> Object {
-    usage.values.iter().fold(Object::new(), |all, (name, amount)| all.with(name.as_str(), amount.to_string()))
-}
-
-fn read_usage(kept: &Json) -> Result<Usage, ReplayError> {
-    let values = member(kept, "usage")?.as_object().cloned().unwrap_or_default();
-    let value =
-        |(name, amount): (&str, &Json)| Ok((parsed(name)?, parsed(amount.as_str().unwrap_or_default())?));
-    let values = values.members().map(value).collect::<Result<_, ReplayError>>()?;
-    Ok(Usage { values, ..Usage::default() })
 }
 
 fn read_agent(agent: &Json, now: Timestamp) -> Result<Agent, ReplayError> {
@@ -348,4 +328,4 @@ fn read_names<T: std::str::FromStr<Err: std::fmt::Display>>(
     elements.iter().map(|element| parsed(element.as_str().unwrap_or_default())).collect()
 }
 
-const TYPE: &str = "placet.dev/extract/v1";
+const TYPE: &str = "placet.dev/extract/v2";

@@ -14,6 +14,7 @@ use placet_policy::{Extract, PolicySource, Snapshot};
 
 use crate::{
     Engine,
+    external::{ExternalPoint, weigh},
     ports::{Extracts, Ledger, LedgerUnavailable, StoreError},
 };
 
@@ -72,8 +73,6 @@ struct Recorded {
     agent: String,
     owner: String,
     operation: String,
-    /// A limit refused it.
-    limited: bool,
 }
 
 impl Engine {
@@ -135,12 +134,13 @@ impl Engine {
     ) -> Result<Replayed, ReloadError> {
         let nothing = || ReloadError::Nothing("extract of decisions: `[replay] keep_days` is 0".to_owned());
         let extracts = self.ports.extracts.clone().ok_or_else(nothing)?;
-        let ledger = self.ports.ledger.clone();
+        let (ledger, external) = (self.ports.ledger.clone(), self.external.clone());
         blocking(move || {
             let mut replay = Replay {
                 extracts: &*extracts,
                 day: None,
                 set_of: &set_of,
+                external: &external,
                 reasons_count,
                 found: Replayed::default(),
                 flips: BTreeMap::new(),
@@ -176,6 +176,7 @@ struct Replay<'a> {
     /// The extracts of one day: decisions come in the order of time.
     day: Option<(i64, HashMap<String, Json>)>,
     set_of: &'a dyn Fn(PolicyRevision) -> Option<Sets>,
+    external: &'a [ExternalPoint],
     reasons_count: bool,
     found: Replayed,
     flips: BTreeMap<[String; 5], Flip>,
@@ -193,10 +194,12 @@ impl Replay<'_> {
         let Some(set) = (self.set_of)(recorded.policy) else {
             return self.fault(format!("revision `{}` is not kept", recorded.policy));
         };
-        if recorded.limited {
-            return self.fault("a limit refused it, and what counters showed is not kept".to_owned());
-        }
-        match Extract::read(&extract).and_then(|extract| set.set().replay(&extract)) {
+        let judged = Extract::read(&extract).and_then(|extract| {
+            let decision = set.set().replay(&extract)?;
+            // Nobody is asked again: what decision points of others said then still counts.
+            Ok(weigh(self.external, &extract.request, decision))
+        });
+        match judged {
             Ok(decision) => match (&decision.verdict, self.reasons_count) {
                 // A tool that is gone, a fact that was not looked up then: nothing that the candidate says.
                 (Verdict::Deny(DenyCause::Error(why)), false) => self.fault(why.clone()),
@@ -304,7 +307,6 @@ impl Recorded {
             agent: owned("agent"),
             owner: owned("owner"),
             operation: format!("{}.{}", owned("connector"), owned("operation")),
-            limited: receipt.member("exceeded").is_some(),
         })
     }
 }

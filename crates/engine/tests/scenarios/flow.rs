@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use placet_domain::{Code, Json};
-use placet_policy::{Counted, DirectorySource, FlowConfig, HistoryRule, LabelRule, ProvenanceConfig};
+use placet_domain::{Code, Json, Timestamp};
+use placet_policy::{
+    Counted, DirectorySource, FlowConfig, HistoryRule, LabelRule, PolicySource, ProvenanceConfig,
+};
 use placet_testkit::{Actor, World};
 
 use super::crm::{answered, refused};
@@ -170,4 +172,26 @@ async fn nothing_declared_leaves_nothing_in_receipts() {
     let world = world.open().await;
     answered(&mailer(&world).await.calls("mail.send", TO_EVE).await);
     assert!(world.receipts("decision")[0].member("flow").is_none());
+}
+
+#[tokio::test]
+async fn what_a_run_had_read_is_known_when_its_calls_are_judged_anew() {
+    let world = world().await;
+    let mailer = mailer(&world).await;
+    answered(&mailer.calls("mail.send", TO_ANA).await);
+    answered(&mailer.calls("web.fetch", "{}").await);
+    refused(&mailer.calls("mail.send", TO_EVE).await, Code::Vetoed);
+    answered(&mailer.calls("desk.look", "{}").await);
+    answered(&mailer.calls("desk.close", "{}").await);
+    answered(&mailer.calls("vault.read", "{}").await);
+    refused(&mailer.calls("mail.send", TO_ANA).await, Code::Vetoed);
+    let before = Timestamp::from_micros(0);
+    let found = world.engine.replay_as_recorded(before).await.unwrap();
+    assert_eq!((found.flips, found.unknown.len(), found.not_kept), (vec![], 0, 0));
+    assert_eq!((found.judged, found.decisions), (7, 7));
+    let text = RULES.replace("contains(\"secret\")", "contains(\"public\")");
+    let candidate = PolicySource { name: "candidate.cedar".to_owned(), text };
+    let found = world.engine.replay(vec![candidate], before).await.unwrap();
+    let [flip] = found.flips.as_slice() else { panic!("{:?}", found.flips) };
+    assert_eq!((flip.from.as_str(), flip.to.as_str(), flip.count), ("deny", "allow", 1));
 }

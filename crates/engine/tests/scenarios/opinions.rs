@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use placet_domain::{Code, Json};
+use placet_domain::{Code, Json, Timestamp};
 use placet_engine::{ExternalPoint, Objection, Reply};
 use placet_testkit::{World, refusal, ticket};
 
@@ -46,6 +46,13 @@ fn opinion(world: &World) -> Option<String> {
     Some(opinions.first()?.member("verdict")?.as_str()?.to_owned())
 }
 
+/// Every decision of the log comes out again without asking anybody.
+async fn replays(world: &World) {
+    let found = world.engine.replay_as_recorded(Timestamp::from_micros(0)).await.unwrap();
+    assert_eq!((found.flips, found.unknown.len(), found.not_kept), (vec![], 0, 0));
+    assert_eq!((found.judged, found.decisions > 0), (found.decisions, true));
+}
+
 #[tokio::test]
 async fn a_veto_of_another_decision_point_refuses_and_so_does_its_silence() {
     let world = world(Objection::Veto).await;
@@ -68,8 +75,9 @@ async fn a_veto_of_another_decision_point_refuses_and_so_does_its_silence() {
     // Not asked about what our own policies refuse, nor about tools that are not named.
     let _ = agent.calls("crm.delete", "{}").await;
     let _ = agent.calls("crm.read", "{}").await;
-    assert_eq!(world.decision_points.asked().len(), 3);
     assert_eq!(opinion(&world), None);
+    replays(&world).await;
+    assert_eq!(world.decision_points.asked().len(), 3);
 }
 
 #[tokio::test]
@@ -87,4 +95,5 @@ async fn a_gate_of_another_decision_point_is_lifted_by_people_for_one_call() {
     world.decision_points.answers("risk", Some(true));
     assert!(matches!(agent.calls("crm.update", r#"{"amount":5}"#).await, Reply::Answered { .. }));
     assert_eq!(world.sent().len(), 2);
+    replays(&world).await;
 }

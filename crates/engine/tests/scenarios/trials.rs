@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use placet_domain::{Json, Timestamp};
+use placet_domain::{Code, Json, Timestamp};
 use placet_engine::{Aim, CandidateKind, Forgotten, Origin, Promotion, ReloadError};
 use placet_testkit::World;
 
-use super::crm::{HUGE, LARGE, SMALL, UPDATE, answered, asked, billing, rules_and, text, world};
+use super::crm::{HUGE, LARGE, SMALL, UPDATE, answered, asked, billing, refused, rules_and, text, world};
 
 const STRICT: &str = r#"@id("strict") forbid (principal, action == Action::"crm.update_deal", resource)
     when { context.input has amount && context.input.amount < 10 };"#;
@@ -115,6 +115,27 @@ async fn a_replay_tells_what_a_candidate_would_change_by_agent_owner_and_tool() 
     assert_eq!(found.asking.values().copied().collect::<Vec<_>>(), [(1, 3)]);
     let later = world.engine.replay(rules_and(STRICT), Timestamp::from_micros(i64::MAX)).await.unwrap();
     assert_eq!(later.decisions, 0);
+}
+
+#[tokio::test]
+async fn a_call_that_a_limit_refused_comes_out_again_and_a_wider_limit_lets_it_pass() {
+    const LIMIT: &str = r#"@id("changes") @unless("rate_limit") @limit("1/1h") @key("agent")
+        forbid (principal, action == Action::"crm.update_deal", resource);"#;
+    let world = world().await;
+    promote(&world, LIMIT, Aim::Everybody).await;
+    let billing = billing(&world).await;
+    answered(&billing.calls(UPDATE, SMALL).await);
+    for _ in 0..2 {
+        refused(&billing.calls(UPDATE, SMALL).await, Code::LimitReached);
+    }
+    let found = world.engine.replay_as_recorded(BEFORE).await.unwrap();
+    assert_eq!((found.flips, found.unknown.len()), (vec![], 0));
+    assert_eq!((found.judged, found.decisions), (3, 3));
+    // Each call beside what the counter showed at its time.
+    let found = world.engine.replay(rules_and(&LIMIT.replace("1/1h", "2/1h")), BEFORE).await.unwrap();
+    let flips: Vec<_> =
+        found.flips.iter().map(|flip| (flip.from.as_str(), flip.to.as_str(), flip.count)).collect();
+    assert_eq!(flips, [("deny", "allow", 2)]);
 }
 
 #[tokio::test]
