@@ -13,7 +13,7 @@ use placet_engine::{
     Passage, Placet,
     ports::{
         ConnectError, Connectors, Link, LoginError, LoginStep, Passed, Performed, Relay, SignedIn,
-        UpstreamSession,
+        UpstreamSession, Withdrawal,
     },
 };
 use placet_ledger::Step;
@@ -123,7 +123,7 @@ impl Connectors for Failing {
         self.connectors.end_login(connector, answer).await
     }
 
-    async fn forget_login(&self, connector: &ConnectorName) -> Result<bool, LoginError> {
+    async fn forget_login(&self, connector: &ConnectorName) -> Result<Option<Withdrawal>, LoginError> {
         self.connectors.forget_login(connector).await
     }
 }

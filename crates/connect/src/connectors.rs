@@ -11,7 +11,7 @@ use placet_engine::{
     Passage, Placet,
     ports::{
         ConnectError, Connectors, Link, LoginError, LoginStep, Passed, Performed, Relay, SignedIn,
-        UpstreamSession,
+        UpstreamSession, Withdrawal,
     },
 };
 
@@ -124,7 +124,7 @@ impl Connectors for McpConnectors {
         account.end(answer).await.map_err(LoginError)
     }
 
-    async fn forget_login(&self, connector: &ConnectorName) -> Result<bool, LoginError> {
+    async fn forget_login(&self, connector: &ConnectorName) -> Result<Option<Withdrawal>, LoginError> {
         let (_, account) = self.account(connector)?;
         account.forget().await.map_err(LoginError)
     }

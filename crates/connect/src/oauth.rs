@@ -13,6 +13,7 @@ mod metadata;
 mod reach;
 #[cfg(test)]
 mod tests;
+mod withdraw;
 
 pub(crate) use account::Account;
 pub use account::Safe;

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::{extract::State, http::Uri};
 use placet_domain::ConnectorName;
-use placet_engine::ports::{LoginStep, SignedIn};
+use placet_engine::ports::{LoginStep, SignedIn, Withdrawal};
 use serde::Serialize;
 
 use crate::{
@@ -38,6 +38,9 @@ pub(crate) struct LogoutView {
     connector: String,
     /// Whether there was a sign-in.
     forgotten: bool,
+    /// What its authorization server did with the tokens: `revoked`, `unserved` or `refused`, and why not.
+    tokens: Option<&'static str>,
+    why: Option<String>,
 }
 
 pub(crate) async fn begin(
@@ -86,8 +89,15 @@ pub(crate) async fn forget(
 ) -> Answered<LogoutView> {
     fields.end()?;
     known(&control, &connector)?;
-    let forgotten = control.engine.forget_login(&connector, &by).await?;
-    Ok(Answer::new("placet/v1/connector-logout", LogoutView { connector: connector.to_string(), forgotten }))
+    let was = control.engine.forget_login(&connector, &by).await?;
+    let tokens = was.as_ref().map(Withdrawal::as_str);
+    let (forgotten, why) = match was {
+        None => (false, None),
+        Some(Withdrawal::Revoked | Withdrawal::Unserved) => (true, None),
+        Some(Withdrawal::Refused(why)) => (true, Some(why)),
+    };
+    let view = LogoutView { connector: connector.to_string(), forgotten, tokens, why };
+    Ok(Answer::new("placet/v1/connector-logout", view))
 }
 
 fn known(control: &Control, connector: &ConnectorName) -> Result<(), Problem> {

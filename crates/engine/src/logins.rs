@@ -5,7 +5,7 @@ use placet_domain::{ConnectorName, Object, PersonName, RegistryChange, RegistryR
 
 use crate::{
     Engine,
-    ports::{LedgerUnavailable, LoginError, LoginStep, SignedIn},
+    ports::{LedgerUnavailable, LoginError, LoginStep, SignedIn, Withdrawal},
 };
 
 /// Why nobody signed in or out.
@@ -52,7 +52,7 @@ impl Engine {
         Ok(signed_in)
     }
 
-    /// Forgets the sign-in of a connector; `false` if there was none. The upstream is not told.
+    /// Forgets the sign-in of a connector, and has its tokens taken back where they can be. None if there was none.
     ///
     /// # Errors
     /// See [`UpstreamLoginError`].
@@ -60,10 +60,11 @@ impl Engine {
         &self,
         connector: &ConnectorName,
         by: &PersonName,
-    ) -> Result<bool, UpstreamLoginError> {
+    ) -> Result<Option<Withdrawal>, UpstreamLoginError> {
         let was = self.ports.connectors.forget_login(connector).await?;
-        if was {
-            let about = Object::new().with("connector", connector.as_str());
+        if let Some(withdrawal) = &was {
+            let about =
+                Object::new().with("connector", connector.as_str()).with("tokens", withdrawal.as_str());
             self.told(RegistryChange::UpstreamSignedOut, about, by).await?;
         }
         Ok(was)

@@ -24,7 +24,7 @@ use crate::{LifeNotice, Passage, Placet};
 pub use accounts::{AccessKey, AccessKind, Account, Accounts};
 pub use directory::{Directory, Provisioned};
 pub use extracts::{Extracts, PendingExtract};
-pub use logins::{LoginError, LoginStep, SignedIn, Vault};
+pub use logins::{LoginError, LoginStep, SignedIn, Vault, Withdrawal};
 pub use revisions::Revisions;
 
 /// The engine's ports. Composition happens once, in the binary.
@@ -444,8 +444,8 @@ pub trait Connectors: Send + Sync {
         let _ = answer;
         Err(LoginError(format!("connector `{connector}` needs no sign-in")))
     }
-    /// Forgets a connector's sign-in; `false` if there is none.
-    async fn forget_login(&self, connector: &ConnectorName) -> Result<bool, LoginError> {
+    /// Forgets a connector's sign-in, then asks its authorization server to take the tokens back. None if there is none.
+    async fn forget_login(&self, connector: &ConnectorName) -> Result<Option<Withdrawal>, LoginError> {
         Err(LoginError(format!("connector `{connector}` needs no sign-in")))
     }
 }

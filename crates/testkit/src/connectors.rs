@@ -10,7 +10,7 @@ use placet_engine::{
     Passage, Placet,
     ports::{
         Answered, ConnectError, Connectors, Link, LoginError, LoginStep, Passed, Performed, Relay,
-        RelayFrame, SignedIn, UpstreamSession,
+        RelayFrame, SignedIn, UpstreamSession, Withdrawal,
     },
 };
 
@@ -218,9 +218,9 @@ impl Connectors for FakeConnectors {
         })
     }
 
-    async fn forget_login(&self, connector: &ConnectorName) -> Result<bool, LoginError> {
+    async fn forget_login(&self, connector: &ConnectorName) -> Result<Option<Withdrawal>, LoginError> {
         let before = self.script.lock().signed_out.insert(connector.clone(), "signed out".to_owned());
-        Ok(before.is_none())
+        Ok(before.is_none().then_some(Withdrawal::Revoked))
     }
 }
 

@@ -267,13 +267,9 @@ impl Account {
         Ok(())
     }
 
-    /// Forgets the sign-in; `false` if there was none.
-    pub(crate) async fn forget(&self) -> Result<bool, String> {
-        let mut memory = self.memory.lock().await;
-        let was = self.safe.vault.remove(&self.connector).await.map_err(|error| error.to_string())?;
-        *memory = Memory { kept: None, is_loaded: true, is_durable: true };
+    /// Lets no call leave with what was kept.
+    pub(super) fn leave(&self) {
         *self.standing.write() = Standing::Unknown;
-        Ok(was)
     }
 
     /// The end of a token before its time. Nothing is lost if it cannot be written down: it is refused again.
@@ -324,6 +320,13 @@ impl Account {
     pub(super) fn in_words(&self, why: &str) -> String {
         let name = &self.connector;
         format!("connector `{name}`: {why}; an operator runs `placet connector login {name}`")
+    }
+}
+
+impl Memory {
+    /// Nobody is signed in, and so says the vault.
+    pub(super) fn empty() -> Self {
+        Self { kept: None, is_loaded: true, is_durable: true }
     }
 }
 

@@ -161,6 +161,7 @@ impl Found {
         Kept {
             issuer: self.server.issuer,
             token_endpoint: self.server.token,
+            revocation_endpoint: self.server.revocation,
             resource: self.resource.identifier,
             client,
             access: None,

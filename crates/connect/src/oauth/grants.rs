@@ -76,10 +76,20 @@ impl Account {
         Ok(kept)
     }
 
-    /// One request at the token endpoint, with the resource and the proof of who we are.
+    /// One request at the token endpoint, for the resource.
     async fn token(&self, kept: &Kept, fields: &[(&str, &str)]) -> Result<Told, String> {
+        let fields = [fields, &[("resource", kept.resource.as_str())]].concat();
+        self.ask(kept, &kept.token_endpoint, &fields).await
+    }
+
+    /// One request at an endpoint of the authorization server, with the proof of who we are.
+    pub(super) async fn ask(
+        &self,
+        kept: &Kept,
+        endpoint: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Told, String> {
         let mut fields: Vec<(&str, &str)> = fields.to_vec();
-        fields.push(("resource", &kept.resource));
         let client = &kept.client;
         let configured = self.config.client.as_ref().map(|client| &client.proof);
         let secret = match configured {
@@ -109,7 +119,7 @@ impl Account {
                     .extend([("client_assertion_type", ASSERTION), ("client_assertion", assertion.as_str())]);
             }
         }
-        self.asker.post_form(&kept.token_endpoint, &fields, authorization.as_deref()).await
+        self.asker.post_form(endpoint, &fields, authorization.as_deref()).await
     }
 
     /// Takes over what a token endpoint gave out.

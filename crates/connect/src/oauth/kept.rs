@@ -40,6 +40,8 @@ pub(crate) enum Method {
 pub(crate) struct Kept {
     pub(crate) issuer: String,
     pub(crate) token_endpoint: String,
+    /// Where its tokens are taken back, if anywhere (RFC 7009).
+    pub(crate) revocation_endpoint: Option<String>,
     /// The resource that tokens are asked for (RFC 8707). They are sent nowhere else.
     pub(crate) resource: String,
     pub(crate) client: Client,
@@ -120,6 +122,7 @@ impl Kept {
         Object::new()
             .with("issuer", self.issuer.as_str())
             .with("token_endpoint", self.token_endpoint.as_str())
+            .with_some("revocation_endpoint", self.revocation_endpoint.as_deref())
             .with("resource", self.resource.as_str())
             .with("client_id", self.client.id.as_str())
             .with_some("client_secret", secret(&self.client.secret))
@@ -142,6 +145,7 @@ impl Kept {
         Some(Self {
             issuer: text("issuer")?,
             token_endpoint: text("token_endpoint")?,
+            revocation_endpoint: text("revocation_endpoint"),
             resource: text("resource")?,
             client: Client {
                 id: text("client_id")?,
@@ -178,6 +182,7 @@ mod tests {
         Kept {
             issuer: "https://as.example".into(),
             token_endpoint: "https://as.example/token".into(),
+            revocation_endpoint: Some("https://as.example/revoke".into()),
             resource: "https://mcp.example/mcp".into(),
             client: Client {
                 id: "me".into(),

@@ -24,6 +24,7 @@ pub(crate) struct Server {
     pub(crate) authorization: Option<String>,
     pub(crate) token: String,
     pub(crate) registration: Option<String>,
+    pub(crate) revocation: Option<String>,
     /// Whether its answers always name it (RFC 9207).
     pub(crate) names_issuer: bool,
     /// Whether a client's identifier may be the address of a document about it.
@@ -109,6 +110,7 @@ impl Server {
             authorization: text(document, "authorization_endpoint").map(str::to_owned),
             token: token.to_owned(),
             registration: text(document, "registration_endpoint").map(str::to_owned),
+            revocation: text(document, "revocation_endpoint").map(str::to_owned),
             names_issuer: flag("authorization_response_iss_parameter_supported"),
             takes_documents: flag("client_id_metadata_document_supported"),
             takes_challenges: challenges.iter().any(|method| method == "S256"),

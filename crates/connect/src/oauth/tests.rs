@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use parking_lot::Mutex;
 use placet_domain::{ConnectorName, Timestamp};
-use placet_engine::ports::{Clock, Entropy, LoginStep, StoreError, Vault};
+use placet_engine::ports::{Clock, Entropy, LoginStep, StoreError, Vault, Withdrawal};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -31,6 +31,8 @@ struct Stage {
     asked: Mutex<Vec<(String, String)>>,
     /// What the token endpoint does.
     refuses: Mutex<bool>,
+    /// What the revocation endpoint answers, if there is one.
+    revokes: Mutex<Option<&'static str>>,
     /// Which issuer the resource names, if it is not this one.
     issuer: Mutex<Option<String>>,
     tokens: AtomicU8,
@@ -88,11 +90,16 @@ impl Stage {
             "/.well-known/oauth-authorization-server" => (
                 "200 OK",
                 format!(
-                    r#"{{"issuer":"{base}","authorization_endpoint":"{base}/authorize","token_endpoint":"{base}/token",
+                    r#"{{{}"issuer":"{base}","authorization_endpoint":"{base}/authorize","token_endpoint":"{base}/token",
                     "registration_endpoint":"{base}/register","code_challenge_methods_supported":["S256"],
-                    "token_endpoint_auth_methods_supported":["none"],"authorization_response_iss_parameter_supported":true}}"#
+                    "token_endpoint_auth_methods_supported":["none"],"authorization_response_iss_parameter_supported":true}}"#,
+                    match *self.revokes.lock() {
+                        Some(_) => format!(r#""revocation_endpoint":"{base}/revoke","#),
+                        None => String::new(),
+                    }
                 ),
             ),
+            "/revoke" => (self.revokes.lock().unwrap_or("404 Not Found"), String::new()),
             "/register" => ("201 Created", r#"{"client_id":"registered"}"#.to_owned()),
             "/token" if *self.refuses.lock() => {
                 ("400 Bad Request", r#"{"error":"invalid_grant"}"#.to_owned())
@@ -249,8 +256,47 @@ async fn a_person_signs_in_and_what_is_kept_is_sealed() {
     // After a restart, too.
     let again = account(&world.stage, &world.shelf, &world.clock, world.account.config.clone());
     assert_eq!(token(&again).await.unwrap(), "Bearer access-1");
-    assert!(again.forget().await.unwrap());
+    assert_eq!(again.forget().await.unwrap(), Some(Withdrawal::Unserved));
     assert!(token(&again).await.is_err());
+    assert_eq!(again.forget().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn whoever_signs_out_has_the_tokens_taken_back() {
+    let world = World::new(|_, _| {}).await;
+    *world.stage.revokes.lock() = Some("200 OK");
+    world.signed_in().await;
+    // Also what another start of the program has got.
+    let again = account(&world.stage, &world.shelf, &world.clock, world.account.config.clone());
+    assert_eq!(again.forget().await.unwrap(), Some(Withdrawal::Revoked));
+    let forms = world.stage.asked("/revoke");
+    assert_eq!(
+        forms,
+        [
+            "token=refresh-1&token_type_hint=refresh_token&client_id=registered",
+            "token=access-1&token_type_hint=access_token&client_id=registered"
+        ]
+    );
+    assert!(token(&again).await.is_err() && world.shelf.0.lock().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_token_back_keeps_nobody_signed_in() {
+    let world = World::new(|_, _| {}).await;
+    *world.stage.revokes.lock() = Some("503 Service Unavailable");
+    world.signed_in().await;
+    let was = world.account.forget().await.unwrap();
+    assert!(matches!(&was, Some(Withdrawal::Refused(why)) if why.contains("HTTP 503")), "{was:?}");
+    assert!(world.token().await.is_err() && world.shelf.0.lock().is_empty());
+    // Nor does one that is nowhere to be reached, or what nobody can open any more.
+    *world.stage.revokes.lock() = Some("200 OK");
+    world.signed_in().await;
+    for sealed in world.shelf.0.lock().values_mut() {
+        sealed.truncate(20);
+    }
+    let again = account(&world.stage, &world.shelf, &world.clock, world.account.config.clone());
+    assert!(matches!(again.forget().await.unwrap(), Some(Withdrawal::Refused(_))));
+    assert!(world.shelf.0.lock().is_empty());
 }
 
 #[tokio::test]

@@ -42,6 +42,29 @@ pub struct SignedIn {
     pub scopes: Vec<String>,
 }
 
+/// What has become of the tokens of a sign-in that was forgotten here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Withdrawal {
+    /// The authorization server has taken them back (RFC 7009).
+    Revoked,
+    /// It says of no way to give them back: they are good until they end.
+    Unserved,
+    /// It was asked and has not said yes, for this reason: they may be good until they end.
+    Refused(String),
+}
+
+impl Withdrawal {
+    /// The word for it in receipts and answers.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::Unserved => "unserved",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
 /// A sign-in that did not come about; what was there before is there still.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -1,7 +1,7 @@
 //! Signing in at upstreams: no call without it, and a receipt of each sign-in before it counts.
 
 use placet_domain::{Code, Json};
-use placet_engine::ports::LoginStep;
+use placet_engine::ports::{LoginStep, Withdrawal};
 use placet_testkit::{Failure, PortOperation, refusal};
 
 use super::crm::{SMALL, UPDATE, answered, billing, refused, text, world};
@@ -36,8 +36,8 @@ async fn a_sign_in_and_its_end_are_on_record_with_whoever_did_it() {
     assert!(world.engine.end_login(&crm, "another answer", &ana).await.is_err());
     world.engine.end_login(&crm, "the answer", &ana).await.unwrap();
     answered(&billing.calls(UPDATE, SMALL).await);
-    assert!(world.engine.forget_login(&crm, &ana).await.unwrap());
-    assert!(!world.engine.forget_login(&crm, &ana).await.unwrap());
+    assert_eq!(world.engine.forget_login(&crm, &ana).await.unwrap(), Some(Withdrawal::Revoked));
+    assert_eq!(world.engine.forget_login(&crm, &ana).await.unwrap(), None);
     refused(&billing.calls(UPDATE, SMALL).await, Code::UpstreamSignIn);
     let receipts = world.receipts("upstream");
     let changes: Vec<_> = receipts.iter().map(|receipt| text(receipt, "change")).collect();
@@ -46,6 +46,7 @@ async fn a_sign_in_and_its_end_are_on_record_with_whoever_did_it() {
     let told = |name| about.member(name).and_then(Json::as_str).unwrap_or_default().to_owned();
     assert_eq!((told("connector"), told("issuer")), ("crm".to_owned(), "https://as.example".to_owned()));
     assert_eq!(text(&receipts[0], "by"), "ana");
+    assert_eq!(text(receipts[1].member("about").unwrap(), "tokens"), "revoked");
 }
 
 #[tokio::test]

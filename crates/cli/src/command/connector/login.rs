@@ -62,12 +62,26 @@ pub(super) async fn logout(name: &ConnectorName, context: &Context) -> Result<Ex
     let answer = context.client().post(&format!("/v1/connectors/{name}/logout"), Object::new()).await?;
     if context.screen.is_json() {
         context.screen.json(&answer);
-    } else if answer.member("forgotten").and_then(Json::as_bool) == Some(true) {
-        out(&format!("the sign-in of `{name}` is forgotten here; end it at its authorization server, too"));
     } else {
-        out(&format!("nobody was signed in for `{name}`"));
+        out(&parting(name, &answer));
     }
     Ok(Exit::Ok)
+}
+
+/// What an operator knows after signing out, and what is left to them.
+fn parting(name: &ConnectorName, answer: &Json) -> String {
+    let is_forgotten = answer.member("forgotten").and_then(Json::as_bool) == Some(true);
+    let here = format!("the sign-in of `{name}` is forgotten here");
+    match (is_forgotten, text(answer, "tokens").as_str()) {
+        (false, _) => format!("nobody was signed in for `{name}`"),
+        (true, "revoked") => format!("{here}, and its authorization server has revoked the tokens"),
+        (true, "unserved") => {
+            format!("{here}; its authorization server revokes no tokens: end it there, too")
+        }
+        (true, _) => {
+            format!("{here}; its tokens may still be good ({}): end it there, too", text(answer, "why"))
+        }
+    }
 }
 
 /// The query with which the browser comes back. Whatever else connects is told that nothing is here.
