@@ -15,7 +15,6 @@ use tokio::sync::mpsc;
 
 use crate::{
     Engine, Placet,
-    judged::Judged,
     ports::{Answered, Link, Performed, Relay},
 };
 
@@ -81,24 +80,16 @@ pub(crate) fn impossible(call: &ToolCall, decision: &Decision) -> Option<Refusal
     Some(Refusal::new(Code::NotJudged, why).with_next(next).with_who("the operator"))
 }
 
-/// Refuses an answer to an enforcement point that would let a call through unedited: nothing says that it edits.
-pub(crate) fn unless_to_be_edited(judged: Judged) -> Judged {
-    let obligation = match &judged {
-        Judged { decision: Some(decision), refusal: None, .. } => {
-            decision.obligations.iter().find(|obligation| obligation.duty.edits_the_result())
-        }
-        _ => None,
-    };
-    let Some(obligation) = obligation else { return judged };
+/// Why an enforcement point that has not said that it edits is told no; `None` if nothing is to be edited.
+pub(crate) fn unedited(decision: &Decision) -> Option<Refusal> {
+    let obligation = decision.obligations.iter().find(|obligation| obligation.duty.edits_the_result())?;
     let (policy, kind) = (&obligation.policy, obligation.duty.kind());
     let why = format!(
-        "policy `{policy}` obliges to `{kind}`, which is not asked of whoever enforces this decision"
+        "policy `{policy}` obliges to `{kind}`, which whoever enforces this decision has not said it does"
     );
-    let next = "send the call through the gateway, which edits its result";
-    Judged {
-        refusal: Some(Refusal::new(Code::NotJudged, why).with_next(next).with_who("the operator")),
-        ..judged
-    }
+    let next = "send the call through the gateway, which edits its result; or let the enforcement point carry \
+                obligations out and say so";
+    Some(Refusal::new(Code::NotJudged, why).with_next(next).with_who("the operator"))
 }
 
 impl Duties {

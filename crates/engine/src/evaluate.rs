@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use placet_domain::{
     AccessRequest, ApprovalId, Code, ConnectorName, EvaluationNote, Gate, Instance, InstanceId, Mandate,
-    PersonName, Refusal, ResourceFacts, Timestamp, ToolCall, Verdict,
+    Obligation, PersonName, Refusal, ResourceFacts, Timestamp, ToolCall, Verdict,
 };
 use placet_identity::EventPrincipal;
 use placet_policy::Snapshot;
@@ -15,7 +15,7 @@ use crate::{
     approvals::Evidence,
     attempt::Receipts,
     coaz::Message,
-    duties::unless_to_be_edited,
+    duties::unedited,
     inquiry::Addressed,
     judged::{Judged, Stopped},
     limits::Metered,
@@ -30,6 +30,8 @@ pub struct Evaluation {
     pub refusal: Option<Refusal>,
     /// The gates that people could lift, if that is all that stands in the way.
     pub gates: Vec<Gate>,
+    /// What whoever enforces the answer carries out before anything passes; only for one that has said it does.
+    pub obligations: Vec<Obligation>,
     /// The approval that was used, or is asked for.
     pub approval: Option<ApprovalId>,
     /// The decision receipt; absent for a question about nothing that is known here.
@@ -45,7 +47,8 @@ impl Evaluation {
 
     /// Nothing was judged.
     fn unasked(at: Timestamp) -> Self {
-        Self { at, refusal: None, gates: Vec::new(), approval: None, receipts: None }
+        let (gates, obligations) = (Vec::new(), Vec::new());
+        Self { at, refusal: None, gates, obligations, approval: None, receipts: None }
     }
 }
 
@@ -67,6 +70,8 @@ struct Question<'a> {
     addressed: Addressed,
     asking: Asking,
     protocol: &'static str,
+    /// Whether the answer may oblige.
+    edits: bool,
 }
 
 impl Engine {
@@ -95,7 +100,8 @@ impl Engine {
         match addressed {
             Ok(addressed) => {
                 let subject = &inquiry.subject;
-                self.reply_to(Question { asker, subject, addressed, asking, protocol }, now).await
+                let edits = self.edits(asker, addressed.call.connector(), inquiry);
+                self.reply_to(Question { asker, subject, addressed, asking, protocol, edits }, now).await
             }
             Err(refusal) => Evaluation { refusal: Some(refusal), ..Evaluation::unasked(now) },
         }
@@ -113,7 +119,12 @@ impl Engine {
         let id = asker.instance().id.to_string();
         let subject = &Asked { kind: "instance".to_owned(), id, ..Asked::default() };
         let addressed = Addressed { call, facts: None };
-        self.reply_to(Question { asker, subject, addressed, asking, protocol }, now).await
+        self.reply_to(Question { asker, subject, addressed, asking, protocol, edits: false }, now).await
+    }
+
+    /// Whether an answer may leave obligations to the asker: it enforces here, and says that it carries them out.
+    pub(crate) fn edits(&self, asker: &Caller, connector: &ConnectorName, inquiry: &Inquiry) -> bool {
+        inquiry.edits && self.decisions.lets_ask(&asker.agent().name, connector)
     }
 
     async fn reply_to(&self, question: Question<'_>, now: Timestamp) -> Evaluation {
@@ -122,9 +133,9 @@ impl Engine {
 
         // The pipeline's own steps.
         let judged = self.judge_question(question, now).await;
-        let judged = unless_to_be_edited(judged.unwrap_or_else(Judged::stopped));
         // Judging takes time: whoever was revoked meanwhile neither asks nor acts.
-        let mut judged = self.unless_asker_ended(asker, self.unless_revoked(judged), now);
+        let judged = self.unless_revoked(judged.unwrap_or_else(Judged::stopped));
+        let mut judged = self.unless_asker_ended(asker, judged, now);
 
         // No answer before the decision is on disk.
         let note = EvaluationNote {
@@ -138,9 +149,9 @@ impl Engine {
     }
 
     async fn judge_question(&self, question: Question<'_>, now: Timestamp) -> Result<Judged, Stopped> {
-        let Question { asker, subject, addressed, asking, .. } = question;
+        let Question { asker, subject, addressed, asking, edits, .. } = question;
         let (policies, request) = self.request_of(asker, subject, addressed, now).await?;
-        let metered = self.decide(&policies, request)?;
+        let metered = left_to(edits, self.decide(&policies, request)?)?;
         let Metered { request, decision, charged } = self.consult(metered).await;
         let evidence = match asking {
             Asking::People => self.evidence(&policies, &request, &decision).await,
@@ -157,7 +168,8 @@ impl Engine {
             Evidence::Found(approval) => {
                 drop(charged);
                 let request = AccessRequest { lifted: approval.lifts(), ..request };
-                let metered = self.weighed(self.decide(&policies, request)?);
+                // Before the approval is used up.
+                let metered = left_to(edits, self.weighed(self.decide(&policies, request)?))?;
                 self.redeem(metered, approval).await
             }
             Evidence::Missing(refusal, asked) => Err(Stopped::judged(request, decision, asked, refusal)),
@@ -270,17 +282,29 @@ impl Caller {
     }
 }
 
+/// A decision whose obligations the asker carries out, if it has any. Nobody is asked, nothing is charged and no approval
+/// used for another one.
+fn left_to(edits: bool, metered: Metered) -> Result<Metered, Stopped> {
+    match unedited(&metered.decision).filter(|_| !edits) {
+        None => Ok(metered),
+        Some(refusal) => Err(Stopped::judged(metered.request, metered.decision, None, refusal)),
+    }
+}
+
 fn evaluation(judged: Judged, recorded: Result<Receipts, Refusal>, at: Timestamp) -> Evaluation {
     let Judged { decision, approval, refusal, .. } = judged;
     let (refusal, receipts) = match recorded {
         Ok(receipts) => (refusal, Some(receipts)),
         Err(unrecorded) => (Some(unrecorded), None),
     };
-    let gates = match (decision.map(|decision| decision.verdict), &refusal) {
+    let (verdict, obligations) =
+        decision.map_or((None, Vec::new()), |decision| (Some(decision.verdict), decision.obligations));
+    let gates = match (verdict, &refusal) {
         (Some(Verdict::RequireApproval(gates)), Some(refusal)) if refusal.code == Code::ApprovalRequired => {
             gates
         }
         _ => Vec::new(),
     };
-    Evaluation { at, refusal, gates, approval: approval.map(|approval| approval.id), receipts }
+    let obligations = if refusal.is_none() { obligations } else { Vec::new() };
+    Evaluation { at, refusal, gates, obligations, approval: approval.map(|approval| approval.id), receipts }
 }

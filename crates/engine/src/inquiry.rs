@@ -35,6 +35,9 @@ pub struct Inquiry {
     pub resource: Asked,
     /// Whatever else the asker says.
     pub context: Object,
+    /// Whether the asker has said, where an answer can hold obligations, that it lets nothing through before it has
+    /// carried them out. It counts only from whoever enforces for the connector.
+    pub edits: bool,
 }
 
 impl Inquiry {
@@ -44,10 +47,21 @@ impl Inquiry {
         self.context.member("approval")?.member("id")?.as_str()?.parse().ok()
     }
 
+    /// What a denial is bound to: what is judged, and what changes the answer besides.
+    pub(crate) fn bound(&self) -> Object {
+        let mut bound = self.said();
+        for name in ADOPTION {
+            if let Some(value) = self.context.member(name) {
+                bound.set(name, value.clone());
+            }
+        }
+        bound
+    }
+
     /// The context without what belongs to the profiles: it is no input of a decision.
     pub(crate) fn said(&self) -> Object {
         let mut said = self.context.clone();
-        for name in PROFILES {
+        for name in PROFILES.into_iter().chain(ADOPTION) {
             said.remove(name);
         }
         said
@@ -272,5 +286,6 @@ fn call(connector: ConnectorName, tool: ToolName, arguments: Object) -> Result<T
 }
 
 /// Members of `context` that profiles of the API own (AARP, obligations).
-const PROFILES: [&str; 6] =
-    ["access_request", "approval", "evaluated_at", "evaluation_id", "reason", "supported_obligations"];
+const PROFILES: [&str; 5] = ["access_request", "approval", "evaluated_at", "evaluation_id", "reason"];
+/// Members of `context` by which an enforcement point says what it carries out (Obligations Extension).
+const ADOPTION: [&str; 2] = ["supported_mandatory_extensions", "supported_obligations"];

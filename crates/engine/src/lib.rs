@@ -71,4 +71,4 @@ pub use registry::{
     ProposalAnswer, RegisterError, Registration, RegistryRules, Step, StepKind, Ticked, Usage, Used, Who,
 };
 pub use route::{Route, RouteError};
-pub use search::{Found, Page, Wanted};
+pub use search::{Found, Match, Page, Wanted};

@@ -46,12 +46,12 @@ impl Engine {
     #[must_use]
     pub fn offer(&self, inquiry: &Inquiry, evaluation: &Evaluation) -> Option<Offer> {
         let receipts = evaluation.receipts.as_ref().filter(|_| !evaluation.gates.is_empty())?;
-        let said = inquiry.said();
-        let context: Vec<String> = said.members().map(|(name, _)| name.to_owned()).collect();
+        let bound = inquiry.bound();
+        let context: Vec<String> = bound.members().map(|(name, _)| name.to_owned()).collect();
         let expires = evaluation.at.after(OFFER);
         let binding = Binding {
             evaluation: receipts.call.to_string(),
-            hash: hash(inquiry, &said),
+            hash: hash(inquiry, &bound),
             context,
             issued: evaluation.at,
             expires,

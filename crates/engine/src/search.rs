@@ -1,7 +1,7 @@
 //! Searches of the decision API (AuthZEN 1.0, section 8): who may, on what, or what. A list is no permission: like the
 //! list of tools it comes from the rules that judge, leaves no receipt, and whoever acts on it asks again.
 
-use placet_domain::{ConnectorName, Verdict, limits};
+use placet_domain::{ConnectorName, Decision, Obligation, Verdict, limits};
 
 use crate::{Asked, Caller, Engine, Inquiry};
 
@@ -25,13 +25,23 @@ pub struct Page {
     pub limit: Option<usize>,
 }
 
-/// What was found: ids, or names of actions.
+/// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
-    /// In order.
-    pub names: Vec<String>,
+    /// In the order of their names.
+    pub matches: Vec<Match>,
     /// Where the next page begins, if there is one.
     pub next: Option<String>,
+}
+
+/// One of what was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// An id, or the name of an action.
+    pub name: String,
+    /// What acting on it would oblige to; only for an asker that has said it carries obligations out. Others do not find
+    /// what obliges.
+    pub obligations: Vec<Obligation>,
 }
 
 impl Engine {
@@ -54,24 +64,27 @@ impl Engine {
             if looked % BREATH == 0 {
                 tokio::task::yield_now().await;
             }
-            if !self.would_allow(asker, &about(wanted, inquiry, &name)).await {
+            let Some(obligations) = self.would_allow(asker, &about(wanted, inquiry, &name)).await else {
                 continue;
-            }
-            if found.names.len() == most {
-                found.next = found.names.last().cloned();
+            };
+            if found.matches.len() == most {
+                found.next = found.matches.last().map(|last| last.name.clone());
                 break;
             }
-            found.names.push(name);
+            found.matches.push(Match { name, obligations });
         }
         found
     }
 
-    /// Whether the answer to a question would be yes, without giving it.
-    async fn would_allow(&self, asker: &Caller, inquiry: &Inquiry) -> bool {
+    /// What a yes to a question would oblige to; none if it would be no. The answer is not given.
+    async fn would_allow(&self, asker: &Caller, inquiry: &Inquiry) -> Option<Vec<Obligation>> {
         let now = self.ports.clock.now();
-        let Ok(addressed) = self.address(asker, inquiry) else { return false };
-        let found = self.request_of(asker, &inquiry.subject, addressed, now).await;
-        found.is_ok_and(|(policies, request)| policies.decide(&request).verdict == Verdict::Allow)
+        let addressed = self.address(asker, inquiry).ok()?;
+        let edits = self.edits(asker, addressed.call.connector(), inquiry);
+        let (policies, request) = self.request_of(asker, &inquiry.subject, addressed, now).await.ok()?;
+        let Decision { verdict, mut obligations, .. } = policies.decide(&request);
+        obligations.retain(|obligation| obligation.duty.edits_the_result());
+        (verdict == Verdict::Allow && (edits || obligations.is_empty())).then_some(obligations)
     }
 
     fn actions_on(&self, asker: &Caller, kind: &str) -> Vec<String> {

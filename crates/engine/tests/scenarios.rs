@@ -26,6 +26,7 @@ mod scenarios {
     mod limits;
     mod logins;
     mod obligations;
+    mod obliged;
     mod opinions;
     mod policies;
     mod receipts;

@@ -5,6 +5,7 @@ mod authzen;
 mod ext_authz;
 mod grpc;
 mod metadata;
+mod obligations;
 mod opa;
 mod petitions;
 mod protobuf;

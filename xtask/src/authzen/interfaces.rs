@@ -20,6 +20,7 @@ pub(super) fn run(
     tallies: &mut Vec<Tally>,
 ) -> Result<(), Failure> {
     tallies.push(approvals(place, door)?);
+    tallies.push(obligations(door)?);
     tallies.push(opa(place, door, folder)?);
     tallies.push(ext_authz(place)?);
     Ok(())
@@ -83,6 +84,59 @@ fn approvals(place: &Place, door: &Door) -> Result<Tally, Failure> {
     }
     let unknown = door.send("GET", "/access/v1/requests/apr_0000000000000000000000000z", &[], "")?;
     tally.expect("an unknown task", unknown.status == 404, &unknown.body);
+    Ok(tally)
+}
+
+/// The Obligations Extension: told to who commits and knows the type, a plain no to everybody else.
+fn obligations(door: &Door) -> Result<Tally, Failure> {
+    let mut tally = Tally::new("obligations");
+    let metadata = door.send("GET", "/.well-known/authzen-configuration", &[], "")?.body;
+    let capability = json!("urn:openid:authzen:capability:obligations");
+    let is_told = metadata["capabilities"].as_array().is_some_and(|all| all.contains(&capability))
+        && metadata["supported_obligations"] == json!(["custom"]);
+    tally.expect("metadata", is_told, &metadata);
+    let question = |full: bool, context: &Value| {
+        json!({
+            "subject": { "type": "user", "id": "alice" },
+            "action": { "name": "read", "properties": { "full": full } },
+            "resource": { "type": "record", "id": "record-1" },
+            "context": context,
+        })
+    };
+    let adopted = json!({
+        "supported_mandatory_extensions": ["obligations"],
+        "supported_obligations": ["step-up", "custom"],
+    });
+    let others = json!({
+        "supported_mandatory_extensions": ["obligations"],
+        "supported_obligations": ["step-up", "redact"],
+    });
+    let listed = json!({ "supported_obligations": ["custom"] });
+    for (name, full, context, decision, obliges) in [
+        ("nothing obliges", false, &adopted, true, false),
+        ("committed, and knows the type", true, &adopted, true, true),
+        ("committed, knows other types", true, &others, false, false),
+        ("not committed", true, &listed, false, false),
+        ("a plain question", true, &json!({}), false, false),
+    ] {
+        let answer = door.ask("evaluation", &question(full, context))?.body;
+        let told = &answer["context"]["obligations"];
+        let is_ours = told[0]["type"] == "custom"
+            && told[0]["id"].is_string()
+            && told[0]["properties"]["action"] == "redact"
+            && told[0]["properties"]["fields"] == json!(["$.structuredContent.ssn"]);
+        let holds = answer["decision"] == json!(decision) && if obliges { is_ours } else { told.is_null() };
+        tally.expect(name, holds, &answer);
+    }
+    // A context of its own stands in for the whole one of the request.
+    let mut batch = question(true, &adopted);
+    batch["evaluations"] = json!([{}, { "context": { "ip": "10.0.0.1" } }]);
+    let answer = door.ask("evaluations", &batch)?.body;
+    let each = |at: usize| answer["evaluations"][at]["decision"] == json!(at == 0);
+    tally.expect("one of a batch", each(0) && each(1), &answer);
+    let asked = json!({ "input": question(true, &adopted) }).to_string();
+    let opa = door.send("POST", "/v1/data/placet/allow", &[], &asked)?.body;
+    tally.expect("a truth value says of none", opa["result"] == json!(false), &opa);
     Ok(tally)
 }
 

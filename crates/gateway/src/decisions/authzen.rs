@@ -5,7 +5,7 @@ use http::Response;
 use placet_domain::{Json, Object, Timestamp, limits};
 use placet_engine::{Asked, Asking, Caller, Evaluation, Inquiry, Wanted};
 
-use super::answered;
+use super::{answered, obligations};
 use crate::{body::Body, server::Gateway};
 
 /// The word of receipts for this interface.
@@ -121,16 +121,18 @@ impl Gateway {
 /// Reads a question. Unknown members are ignored; known ones of another type are refused.
 pub(super) fn inquiry(body: &Object) -> Result<Inquiry, String> {
     let action = object(body, "action")?;
+    let context = match body.member("context") {
+        None => Object::new(),
+        Some(Json::Object(context)) => context.clone(),
+        Some(other) => return Err(format!("`context` is {}, not an object", other.kind())),
+    };
     Ok(Inquiry {
         subject: asked(body, "subject")?,
         action: text(action, "action", "name")?,
         action_properties: properties(action, "action")?,
         resource: asked(body, "resource")?,
-        context: match body.member("context") {
-            None => Object::new(),
-            Some(Json::Object(context)) => context.clone(),
-            Some(other) => return Err(format!("`context` is {}, not an object", other.kind())),
-        },
+        edits: obligations::adopted(&context),
+        context,
     })
 }
 
@@ -196,6 +198,9 @@ pub(super) fn decision(evaluation: &Evaluation, requestable: Option<Object>) -> 
     }
     if let Some(requestable) = requestable {
         context.set("access_request", requestable);
+    }
+    if let Some(obligations) = obligations::told(&evaluation.obligations, None) {
+        context.set("obligations", obligations);
     }
     if let Some(approval) = evaluation.approval.filter(|_| evaluation.allows()) {
         context.set("approval", Object::new().with("id", approval.to_string()));

@@ -126,6 +126,8 @@ impl Gateway {
             action_properties: properties,
             resource: Asked { kind, id, ..Asked::default() },
             context: Object::new(),
+            // Nothing that Envoy is told edits an answer.
+            edits: false,
         })
     }
 

@@ -3,7 +3,7 @@
 use http::{Response, StatusCode};
 use placet_domain::{Json, Object};
 
-use super::petitions::REQUESTS;
+use super::{obligations, petitions::REQUESTS};
 use crate::{body::Body, respond::json, server::Gateway};
 
 /// Where the document is.
@@ -25,14 +25,23 @@ impl Gateway {
             .with("search_subject_endpoint", at("search/subject"))
             .with("access_request_endpoint", format!("{base}{REQUESTS}"))
             .with("jwks_uri", format!("{base}/oauth/jwks"))
-            .with("capabilities", vec!["urn:openid:authzen:capability:access-request"])
+            .with(
+                "capabilities",
+                vec![
+                    "urn:openid:authzen:capability:access-request",
+                    "urn:openid:authzen:capability:obligations",
+                ],
+            )
+            .with("supported_obligations", vec![obligations::TYPE])
+            .with("placet_obligations", obligations::described())
             // Drafts have no versions of their own: the day of the text that was read.
             .with(
                 "placet_versions",
                 Object::new()
                     .with("authorization_api", "1.0")
                     .with("access_request_and_approval", "draft of 2026-06-03")
-                    .with("coaz_mcp_binding", "draft of 2026-07-17, default mapping"),
+                    .with("coaz_mcp_binding", "draft of 2026-07-17, default mapping")
+                    .with("obligations", "extension, draft of 2026-10-06"),
             );
         json(StatusCode::OK, Json::Object(document).canonical().into())
     }

@@ -3,7 +3,7 @@
 
 use http::Response;
 use placet_domain::{Json, Object};
-use placet_engine::{Asking, Caller};
+use placet_engine::{Asking, Caller, Inquiry};
 
 use super::{answered, authzen};
 use crate::{body::Body, server::Gateway};
@@ -24,6 +24,8 @@ impl Gateway {
             _ => return Ok(answered(Object::new())),
         };
         let inquiry = authzen::inquiry(authzen::object(body, "input")?)?;
+        // A truth value says of no obligation.
+        let inquiry = Inquiry { edits: false, ..inquiry };
         let asking = Asking::Nobody(inquiry.approval());
         let evaluation = self.engine.evaluate(asker, &inquiry, asking, "opa").await;
         let id = evaluation.receipts.as_ref().map(|receipts| receipts.call.to_string());

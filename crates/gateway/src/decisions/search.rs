@@ -7,6 +7,7 @@ use placet_engine::{Asked, Caller, Inquiry, Page, Wanted};
 use super::{
     answered,
     authzen::{asked, object, properties, text},
+    obligations,
 };
 use crate::{body::Body, server::Gateway};
 
@@ -24,15 +25,20 @@ impl Gateway {
             Wanted::Resources => inquiry.resource.kind.as_str(),
             Wanted::Actions | Wanted::Subjects => inquiry.subject.kind.as_str(),
         };
-        let count = i64::try_from(found.names.len()).unwrap_or(i64::MAX);
+        let count = i64::try_from(found.matches.len()).unwrap_or(i64::MAX);
         let results: Vec<Json> = found
-            .names
+            .matches
             .into_iter()
-            .map(|name| match wanted {
-                Wanted::Actions => Object::new().with("name", name).into(),
-                Wanted::Resources | Wanted::Subjects => {
-                    Object::new().with("type", kind).with("id", name).into()
-                }
+            .enumerate()
+            .map(|(place, found)| {
+                let result = match wanted {
+                    Wanted::Actions => Object::new().with("name", found.name),
+                    Wanted::Resources | Wanted::Subjects => {
+                        Object::new().with("type", kind).with("id", found.name)
+                    }
+                };
+                let obliged = obligations::told(&found.obligations, Some(place));
+                result.with_some("context", obliged.map(|all| Object::new().with("obligations", all))).into()
             })
             .collect();
         let page = Object::new().with("next_token", found.next.unwrap_or_default()).with("count", count);
@@ -67,6 +73,7 @@ fn inquiry(wanted: Wanted, body: &Object) -> Result<Inquiry, String> {
         action,
         action_properties,
         resource: entity("resource", wanted == Wanted::Resources)?,
+        edits: obligations::adopted(&context),
         context,
     })
 }
