@@ -11,8 +11,10 @@ use crate::{
     process, tree,
 };
 
+mod flat;
 mod pdp;
 
+pub(crate) use flat::run as flat;
 pub(crate) use pdp::run as pdp;
 
 /// How long a whole measurement may take.

@@ -90,6 +90,7 @@ const CHECKS: &[Check] = &[
     ("bench-gateway", "calls through the gateway against direct ones", bench::gateway),
     ("bench-decide", "payload to verdict, indexed against stock", bench::decide),
     ("bench-pdp", "the decision API beside Cerbos", bench::pdp),
+    ("bench-flat", "grants and counters among many against among few", bench::flat),
     ("bench-ledger", "durable receipts against a bare writer on the same disk", bench::ledger),
 ];
 

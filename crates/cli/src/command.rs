@@ -8,6 +8,7 @@ mod connector;
 mod credential;
 mod doctor;
 mod explain;
+mod grant;
 mod instance;
 mod keys;
 mod kill;
@@ -67,6 +68,8 @@ pub(crate) enum Command {
     Receipt(Noun<receipt::Verb>),
     /// The ledger that holds the receipts
     Ledger(Noun<ledger::Verb>),
+    /// Grants: further permission for a time
+    Grant(Noun<grant::Verb>),
     /// Limits: what is used of them, by whom, and when there is room again
     Limits(Single<limits::Limits>),
     /// Keys that sign tokens
@@ -134,6 +137,7 @@ pub(crate) async fn run(command: Command, program: clap::Command) -> Result<Exit
         Command::Doctor(single) => single.run(doctor::run).await,
         Command::Enrol(single) => single.run(credential::enrol).await,
         Command::Explain(single) => single.run(explain::run).await,
+        Command::Grant(noun) => noun.run(grant::run).await,
         Command::Instance(noun) => noun.run(instance::run).await,
         Command::Join(single) => single.run(token::join).await,
         Command::Keys(noun) => noun.run(keys::run).await,

@@ -7,6 +7,7 @@ mod control;
 mod external_pdp;
 mod file;
 mod flow;
+mod grants;
 mod issuer;
 mod oauth;
 mod people;

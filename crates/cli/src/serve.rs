@@ -137,6 +137,7 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
         providers: Arc::new(Web::new()?),
         accounts: store.accounts(),
         halts: store.halts(),
+        grants: store.grants(),
         pins: store.pins(),
         approvals: store.approvals(),
         revisions: store.revisions(),

@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicI64, Ordering},
 };
 
-use placet_domain::{Approval, Timestamp};
+use placet_domain::{Approval, Grant, Timestamp};
 use placet_engine::{
     LifeNotice,
     ports::{Clock, Entropy, Notifier},
@@ -87,6 +87,16 @@ impl Notifier for LogNotifier {
             operation = %approval.operation,
             "a call waits for a person: `placet approval show {}`",
             approval.id
+        );
+    }
+
+    fn grant_asked(&self, grant: &Grant) {
+        tracing::info!(
+            grant = %grant.id,
+            agent = %grant.agent,
+            connector = %grant.connector,
+            "a request for permission waits for a person: `placet grant show {}`",
+            grant.id
         );
     }
 

@@ -169,6 +169,9 @@ async fn tend_stops(engine: &Engine) {
     if let Err(error) = engine.record_halts().await {
         tracing::error!(%error, "what is stopped is not on record yet");
     }
+    if let Err(error) = engine.tend_grants().await {
+        tracing::error!(%error, "a grant that was taken back is not on record yet");
+    }
     if let Err(error) = engine.finish_events().await {
         tracing::error!(%error, "a security event could not be acted on yet");
     }

@@ -13,6 +13,7 @@ mod end_to_end {
     mod credentials;
     mod deployment;
     mod door;
+    mod grants;
     mod http;
     mod identity;
     mod log_key;

@@ -11,6 +11,7 @@ mod connectors;
 mod credentials;
 mod diff;
 mod fields;
+mod grants;
 mod halts;
 mod instances;
 mod keys;

@@ -8,7 +8,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use placet_domain::{Code, Refusal};
-use placet_engine::{AnswerError, ChangeError, HaltError, RegisterError, StartError, UpstreamLoginError};
+use placet_engine::{
+    AnswerError, ChangeError, GrantError, HaltError, RegisterError, StartError, UpstreamLoginError,
+};
 use serde::Serialize;
 
 use crate::policies::FindingView;
@@ -294,6 +296,29 @@ impl From<AnswerError> for Problem {
                 Self::new(Fault::NotFound, error.to_string(), "see the open ones with `placet approval list`")
             }
         }
+    }
+}
+
+impl From<GrantError> for Problem {
+    fn from(error: GrantError) -> Self {
+        let (fault, next) = match &error {
+            GrantError::Ledger(_) | GrantError::Store(_) => return Self::unavailable(&error),
+            GrantError::Ceiling(_) => {
+                (Fault::Invalid, "ask for less; `[grants]` in placet.toml sets the ceiling")
+            }
+            GrantError::Closed(_) => (Fault::Conflict, "see what became of it with `placet grant list`"),
+            GrantError::NotAllowed { .. } => {
+                (Fault::Forbidden, "ask somebody whom the policies let grant it")
+            }
+            GrantError::TooMany { .. } => {
+                (Fault::Conflict, "answer some with `placet grant approve` or `deny`")
+            }
+            GrantError::Unknown(_) => (Fault::NotFound, "see `placet grant list`"),
+            GrantError::Wish(_) => {
+                (Fault::Invalid, "mend the request and send it again; nothing was changed")
+            }
+        };
+        Self::new(fault, error.to_string(), next)
     }
 }
 

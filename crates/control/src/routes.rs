@@ -14,8 +14,8 @@ use placet_policy::ControlGroup;
 use crate::{
     Control,
     access::{self, About},
-    agents, approvals, connectors, credentials, halts, instances, keys, limits, logins, peer, people, plan,
-    policies,
+    agents, approvals, connectors, credentials, grants, halts, instances, keys, limits, logins, peer, people,
+    plan, policies,
     problem::{Fault, Problem},
     scim, status, who,
 };
@@ -127,6 +127,15 @@ pub(crate) const ROUTES: &[Route] = &[
         About::Connector,
         |verb| on(verb, logins::forget),
     ),
+    get("/v1/grants", "grants.list", About::Whole, |verb| on(verb, grants::list)),
+    post("/v1/grants", "grants.ask", ControlGroup::Run, About::AgentOfBody, |verb| on(verb, grants::ask)),
+    get("/v1/grants/{id}", "grants.show", About::Grant, |verb| on(verb, grants::show)),
+    post("/v1/grants/{id}/answer", "grants.answer", ControlGroup::Answer, About::Grant, |verb| {
+        on(verb, grants::answer)
+    }),
+    post("/v1/grants/{id}/revoke", "grants.revoke", ControlGroup::Stop, About::Grant, |verb| {
+        on(verb, grants::revoke)
+    }),
     get("/v1/halts", "halts.list", About::Whole, |verb| on(verb, halts::list)),
     post("/v1/halts", "halts.stop", ControlGroup::Stop, About::Target, |verb| on(verb, halts::kill)),
     post("/v1/halts/resume", "halts.resume", ControlGroup::Resume, About::Target, |verb| {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Agent, Flow, Instance, Opinion, Person, Pin, PolicyId, Resource, ResourceFacts, Timestamp, ToolCall,
-    Usage,
+    Agent, Flow, Grant, Instance, Opinion, Person, Pin, PolicyId, Resource, ResourceFacts, Timestamp,
+    ToolCall, Usage,
 };
 
 /// Everything a decision depends on, besides the policy set.
@@ -30,6 +30,8 @@ pub struct AccessRequest {
     pub flow: Flow,
     /// Gates that a valid approval of exactly this call lifts.
     pub lifted: Vec<PolicyId>,
+    /// Grants for a time at hand for this agent, tool and resource.
+    pub granted: Vec<Arc<Grant>>,
     /// What the counters of limits showed.
     pub usage: Usage,
     /// What decision points of others said.

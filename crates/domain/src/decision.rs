@@ -19,6 +19,8 @@ pub struct Decision {
     pub revision: PolicyRevision,
     /// 0 to 100, as far as it is known.
     pub risk: u8,
+    /// Nothing but a grant is missing, and one for a time could be asked for.
+    pub requestable: bool,
 }
 
 /// Allow, require approval, or deny. Closed: adding a member must break every place that decides on it.

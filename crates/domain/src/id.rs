@@ -134,6 +134,11 @@ id!(
     "usr"
 );
 id!(
+    /// One grant for a time.
+    GrantId,
+    "grt"
+);
+id!(
     /// One authenticated run of an agent.
     InstanceId,
     "ins"

@@ -12,6 +12,7 @@ mod digest;
 mod directory;
 pub mod explain;
 mod flow;
+mod grant;
 mod halt;
 mod id;
 mod json;
@@ -41,9 +42,10 @@ pub use digest::{Commitment, Digest, Opening, ParseDigestError};
 pub use directory::{DirectoryGroup, DirectoryKey, DirectoryRecord, DirectoryUser};
 pub use explain::{Code, Refusal};
 pub use flow::{Flow, FlowEffect, Trust};
+pub use grant::{Giver, Grant, GrantState, REQUEST_PERMISSION};
 pub use halt::{Halt, HaltTarget, ParseHaltTargetError};
 pub use id::{
-    ApprovalId, CallId, CredentialId, DirectoryGroupId, DirectoryKeyId, DirectoryUserId, InstanceId,
+    ApprovalId, CallId, CredentialId, DirectoryGroupId, DirectoryKeyId, DirectoryUserId, GrantId, InstanceId,
     ParseIdError, ReceiptId,
 };
 pub use json::{Json, JsonError, JsonFault, Number, Object};

@@ -91,6 +91,16 @@ pub const FLOW_ANSWER_BYTES: usize = 1 << 20;
 /// Values of one call's arguments whose source is told; the others count as untrusted.
 pub const FLOW_VALUES: usize = 1_024;
 
+/// How long a request for a grant waits for its answer.
+pub const GRANT_WAIT: Duration = Duration::from_secs(4 * 60 * 60);
+/// Requests for grants one agent may have waiting.
+pub const GRANTS_PENDING: usize = 20;
+/// Grants of one agent that hold, or have ended within a day.
+pub const GRANTS_HELD: usize = 1_000;
+/// How long a grant that is over is still listed. Its receipts stay.
+pub const GRANT_KEPT: Duration = days(30);
+/// Tools of one grant.
+pub const GRANT_TOOLS: usize = 32;
 /// Longest sliding window of a limit.
 pub const WINDOW: Duration = days(366);
 /// Counters that are kept at the same time, over all limits. A call that needs one more is refused.

@@ -235,7 +235,7 @@ impl ApprovalReceipt<'_> {
 }
 
 /// A change of rights: who may act, what may be called, which rules hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegistryChange {
     /// One of the approvers of a proposed agent has answered.
     AgentAnswered,
@@ -273,6 +273,14 @@ pub enum RegistryChange {
     DirectoryPersonLeft,
     /// A one-time code was made for enrolling an agent's key.
     EnrolmentOpened,
+    /// A grant was asked for and waits for a person.
+    GrantAsked,
+    /// A request for a grant was refused.
+    GrantDenied,
+    /// A grant holds from now on.
+    GrantGiven,
+    /// A grant was taken back.
+    GrantRevoked,
     /// A person has stopped an instance, an agent, a connector, a tool or everything.
     Halted,
     /// A person has let go on what was stopped.
@@ -330,6 +338,7 @@ impl RegistryChange {
             | Self::DirectoryPersonAdded
             | Self::DirectoryPersonChanged
             | Self::DirectoryPersonLeft => "directory",
+            Self::GrantAsked | Self::GrantDenied | Self::GrantGiven | Self::GrantRevoked => "grant",
             Self::Halted | Self::HaltLifted => "halt",
             Self::InstanceStarted => "instance",
             Self::InstanceRevoked | Self::SessionsEnded => "revocation",
@@ -365,6 +374,10 @@ impl RegistryChange {
             Self::DirectoryPersonChanged => "directory_person_changed",
             Self::DirectoryPersonLeft => "directory_person_left",
             Self::EnrolmentOpened => "enrolment_opened",
+            Self::GrantAsked => "grant_asked",
+            Self::GrantDenied => "grant_denied",
+            Self::GrantGiven => "grant_given",
+            Self::GrantRevoked => "grant_revoked",
             Self::Halted => "halted",
             Self::HaltLifted => "halt_lifted",
             Self::InstanceStarted => "instance_started",

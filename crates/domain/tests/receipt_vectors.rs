@@ -134,6 +134,7 @@ fn a_receipt_of_a_question_says_who_asked_about_whom() {
         charges: Vec::new(),
         revision: PolicyRevision(Digest::of(b"policies")),
         risk: 40,
+        requestable: false,
     };
     let code = Some(Code::NoGrant);
     let base = judged(&known, &silent);
@@ -172,6 +173,7 @@ fn a_receipt_tells_what_policies_on_trial_would_have_decided() {
         charges: Vec::new(),
         revision: PolicyRevision(Digest::of(policies)),
         risk: 40,
+        requestable: false,
     };
     let made = decision(Verdict::Allow, "own-deals", b"policies");
     let tried = [decision(Verdict::Deny(DenyCause::Veto), "freeze", b"candidate")];
@@ -279,6 +281,55 @@ fn receipts_of_changed_rights_are_these_bytes() {
         ("policy-activated", RegistryChange::PolicyActivated, None, policy),
         ("tool-accepted", RegistryChange::ToolAccepted, Some(&alice), accepted),
         ("tool-quarantined", RegistryChange::ToolQuarantined, None, quarantined),
+    ] {
+        let receipt = RegistryReceipt { id: receipt_id(4), now: now(), change, by, about };
+        check(name, &receipt.to_json());
+    }
+}
+
+#[test]
+fn receipts_of_grants_for_a_time_are_these_bytes() {
+    let alice: PersonName = "alice".parse().unwrap();
+    let grant = |more: Object| {
+        let base = Object::new()
+            .with("agent", "deal-update-agent")
+            .with("connector", "crm")
+            .with("grant", "grt_01k9sbabr0e1q4w7r9t0v2x5z8")
+            .with("tools", vec!["update_deal"]);
+        more.members().fold(base, |all, (name, value)| all.with(name, value.clone()))
+    };
+    let why = || Object::new().with("justification", "INC-4451: the amount was mistyped");
+    let wished = why()
+        .with("minutes", 30)
+        .with("instance", instance_id().to_string())
+        .with("resource", "Deal::\"789\"");
+    let ends = now().after(Duration::from_secs(1_800)).micros();
+    for (name, change, by, about) in [
+        ("grant-asked", RegistryChange::GrantAsked, None, grant(wished)),
+        (
+            "grant-given",
+            RegistryChange::GrantGiven,
+            Some(&alice),
+            grant(why().with("expires_us", ends).with("rationale", "checked with the rep")),
+        ),
+        (
+            "grant-given-by-rule",
+            RegistryChange::GrantGiven,
+            None,
+            grant(why().with("expires_us", ends).with("rule", "reads-are-granted-at-once")),
+        ),
+        (
+            "grant-denied",
+            RegistryChange::GrantDenied,
+            Some(&alice),
+            grant(Object::new().with("rationale", "not today")),
+        ),
+        (
+            "grant-revoked",
+            RegistryChange::GrantRevoked,
+            Some(&alice),
+            grant(Object::new().with("rationale", "done")),
+        ),
     ] {
         let receipt = RegistryReceipt { id: receipt_id(4), now: now(), change, by, about };
         check(name, &receipt.to_json());
@@ -443,6 +494,7 @@ fn decision(verdict: Verdict, policies: &[&str]) -> Decision {
         charges: Vec::new(),
         revision: revision(),
         risk: 40,
+        requestable: false,
     }
 }
 
@@ -521,6 +573,7 @@ fn request() -> AccessRequest {
         facts: Some(ResourceFacts { attributes: facts, fetched: now() }),
         flow: placet_domain::Flow::default(),
         lifted: Vec::new(),
+        granted: Vec::new(),
         usage: Usage::default(),
         opinions: Vec::new(),
     }

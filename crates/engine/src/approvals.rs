@@ -10,7 +10,7 @@ use placet_domain::{
 use placet_policy::Snapshot;
 
 use crate::{
-    Engine, duties,
+    Engine, duties, grants,
     judged::{Judged, Stopped},
     limits::{Charged, Metered},
     ports::{Asked, StoreError},
@@ -374,7 +374,11 @@ fn refusal(request: &AccessRequest, decision: &Decision) -> Option<Refusal> {
                 request.call.connector(),
                 request.call.operation().name()
             );
-            Some(Refusal::new(Code::NoGrant, why).with_who(owner))
+            let refusal = Refusal::new(Code::NoGrant, why).with_who(owner);
+            Some(match decision.requestable {
+                true => refusal.with_next(grants::how_to_ask(&request.call)),
+                false => refusal,
+            })
         }
         Verdict::Deny(DenyCause::Veto) => {
             let why: Vec<String> = decision

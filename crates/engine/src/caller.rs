@@ -116,7 +116,8 @@ impl Engine {
         let call = &request.call;
         let stands = self
             .lives(request.instance.id, request.now)
-            .and_then(|_living| self.unless_road_halted(call.connector(), Some(call.operation())));
+            .and_then(|_living| self.unless_road_halted(call.connector(), Some(call.operation())))
+            .and_then(|()| self.unless_grant_revoked(request, judged.decision.as_ref()));
         match stands {
             Ok(()) => judged,
             Err(refusal) => Judged { refusal: Some(refusal), ..judged },

@@ -33,7 +33,9 @@ impl Engine {
             if let Err(refusal) = self.stands(caller.instance().id, connector, operation) {
                 return refusal;
             }
-            let rest = until(caller.instance().expires, now).min(GLANCE);
+            let by_grant = operation.and_then(|operation| self.grant_end(caller, connector, operation));
+            let end = caller.instance().expires;
+            let rest = until(by_grant.map_or(end, |grant| grant.min(end)), now).min(GLANCE);
             // An error is the end of the engine, which ends this too; a timeout is a look at the clock.
             let _woken = tokio::time::timeout(rest, endings.changed()).await;
         }
@@ -49,8 +51,13 @@ impl Engine {
         connector: &ConnectorName,
         operation: Option<&Operation>,
     ) -> Result<(), Refusal> {
-        self.lives(instance, self.ports.clock.now())?;
-        self.unless_road_halted(connector, operation)
+        let now = self.ports.clock.now();
+        self.lives(instance, now)?;
+        self.unless_road_halted(connector, operation)?;
+        match operation {
+            Some(operation) => self.unless_grant_ended(instance, connector, operation, now),
+            None => Ok(()),
+        }
     }
 
     /// A number that changes with every halt, revocation and change of an agent, for whoever keeps things open.

@@ -13,6 +13,7 @@ use crate::{
     directory::provision,
     events::Events,
     flow::Flows,
+    grants::Lending,
     halts::Halting,
     keys::Keys,
     limits::{Counters, Covered},
@@ -75,6 +76,10 @@ pub struct Engine {
     /// Changes of agents are made one after the other.
     pub(crate) agents_changing: tokio::sync::Mutex<()>,
     pub(crate) usage: Arc<UsageIndex>,
+    /// Grants for a time.
+    pub(crate) lending: Lending,
+    /// Grants are changed one after the other.
+    pub(crate) grants_changing: tokio::sync::Mutex<()>,
     /// The counters of limits.
     pub(crate) counters: Arc<Counters>,
     /// How far back they know the log.
@@ -105,6 +110,7 @@ impl Engine {
         Self {
             // Before anything else can be asked of it: what was stopped is stopped.
             halting: Halting::with(ports.halts.halts()),
+            lending: Lending::with(ports.grants.grants()),
             credentialing: Credentialing::new(issuers, dpop, &*ports.entropy),
             flows: Flows::new(&policy.flow, &*ports.entropy),
             ports,
@@ -128,6 +134,7 @@ impl Engine {
             agents_changing: tokio::sync::Mutex::new(()),
             directory_changing: tokio::sync::Mutex::new(()),
             usage: Arc::default(),
+            grants_changing: tokio::sync::Mutex::new(()),
             counters: Arc::default(),
             covered: tokio::sync::Mutex::default(),
         }

@@ -14,7 +14,10 @@ mod engine;
 mod evaluate;
 mod events;
 mod external;
+#[cfg(test)]
+mod flatness;
 mod flow;
+mod grants;
 mod halts;
 mod inquiry;
 mod instances;
@@ -50,6 +53,7 @@ pub use engine::{Engine, EngineConfig};
 pub use evaluate::{Asking, Evaluation};
 pub use events::EventError;
 pub use external::{ExternalPoint, Objection};
+pub use grants::{GrantError, GrantWish};
 pub use halts::HaltError;
 pub use inquiry::{Application, Asked, DecisionRules, Inquiry, Vocabulary};
 pub use instances::{StartError, StartRequest, Started};

@@ -10,17 +10,16 @@ impl Engine {
     pub fn shows(&self, caller: &Caller, connector: &ConnectorName, tool: &ToolName) -> bool {
         let now = self.ports.clock.now();
         let user = self.acted_for(&caller.instance().mandate);
+        let policies = self.rules_for(&caller.agent().name);
+        let (agent, run) = (caller.agent(), caller.instance());
+        let lent = || {
+            self.lending.lends(&agent.name, run.id, connector, tool, now)
+                && policies.may_list_lent(agent, run, user.as_deref(), connector, tool, now)
+        };
         matches!(self.catalogue.look_up(connector, tool), Lookup::Accepted(_))
             && self.within_charter(caller.agent(), connector, &Operation::Tool(tool.clone())).is_ok()
             && self.may_be_within_mandate(caller, connector, &Operation::Tool(tool.clone()))
             && self.unless_road_halted(connector, Some(&Operation::Tool(tool.clone()))).is_ok()
-            && self.rules_for(&caller.agent().name).may_list(
-                caller.agent(),
-                caller.instance(),
-                user.as_deref(),
-                connector,
-                tool,
-                now,
-            )
+            && (policies.may_list(agent, run, user.as_deref(), connector, tool, now) || lent())
     }
 }

@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use placet_domain::{
     Agent, AgentCredential, AgentName, Answer, Approval, ApprovalId, CallDigest, ConnectorName, CredentialId,
-    Digest, Enrolment, Halt, HaltTarget, Instance, InstanceId, Json, Object, Opening, Outcome, Person,
-    PersonName, Pin, Timestamp, ToolCall, ToolDefinition, ToolName,
+    Digest, Enrolment, Grant, GrantId, Halt, HaltTarget, Instance, InstanceId, Json, Object, Opening,
+    Outcome, Person, PersonName, Pin, Timestamp, ToolCall, ToolDefinition, ToolName,
 };
 use placet_identity::EventPrincipal;
 use tokio::sync::mpsc;
@@ -51,6 +51,8 @@ pub struct Ports {
     pub accounts: Arc<dyn Accounts>,
     /// What people have stopped.
     pub halts: Arc<dyn Halts>,
+    /// Grants for a time.
+    pub grants: Arc<dyn Grants>,
     /// Accepted tool definitions.
     pub pins: Arc<dyn Pins>,
     /// Questions to people and their answers.
@@ -197,6 +199,18 @@ pub trait Halts: Send + Sync {
     async fn put(&self, halt: Halt) -> Result<(), StoreError>;
     /// Removes the halt of a target; `false` if there is none. Durable when it returns.
     async fn lift(&self, target: &HaltTarget) -> Result<bool, StoreError>;
+}
+
+/// Grants for a time. The engine reads them once, when it is made, and keeps them in memory from then on.
+#[async_trait]
+pub trait Grants: Send + Sync {
+    /// Every grant that was acknowledged. Served from memory.
+    fn grants(&self) -> Vec<Grant>;
+    /// Adds a grant, or replaces the one of the same id. Durable when it returns, and complete even if the caller has
+    /// gone away meanwhile.
+    async fn put(&self, grant: Grant) -> Result<(), StoreError>;
+    /// Forgets a grant.
+    async fn remove(&self, id: GrantId) -> Result<(), StoreError>;
 }
 
 /// A tool definition the operator (or first sight) accepted, and what is seen today if that differs.
@@ -466,6 +480,8 @@ pub trait DecisionPoints: Send + Sync {
 pub trait Notifier: Send + Sync {
     /// A question was opened.
     fn asked(&self, approval: &Approval);
+    /// A grant was asked for, and waits for a person.
+    fn grant_asked(&self, grant: &Grant);
     /// An agent has reached another stage of its life, or will soon.
     fn life(&self, notice: &LifeNotice);
 }

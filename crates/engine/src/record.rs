@@ -12,6 +12,7 @@ use crate::{
     attempt::Receipts,
     duties::Duties,
     flow::Awaited,
+    grants::Leaning,
     judged::Judged,
     ports::{LedgerEntry, LedgerUnavailable, PendingExtract},
 };
@@ -42,6 +43,8 @@ pub(crate) struct Open {
     pub(crate) duties: Duties,
     /// The run, which will have read the answer.
     pub(crate) awaited: Option<Awaited>,
+    /// The grant for a time by which the call runs.
+    pub(crate) leaning: Option<Leaning>,
 }
 
 impl Engine {
@@ -66,7 +69,12 @@ impl Engine {
                 let receipts = Receipts { call, decision, outcome: None };
                 let may_go = judged.refusal.is_none();
                 let awaited = self.note_on_run(&judged);
-                let open = Open { receipts, charges, charged: now, duties: Duties::default(), awaited };
+                let leaning = match (&judged.request, &judged.decision) {
+                    (Some(request), Some(decision)) if may_go => self.lean(request, decision),
+                    _ => None,
+                };
+                let duties = Duties::default();
+                let open = Open { receipts, charges, charged: now, duties, awaited, leaning };
                 match (self.unless_revoked(judged), may_go) {
                     (Judged { refusal: Some(refusal), .. }, true) => Recorded::Withdrawn(refusal, open),
                     (judged, _) => release(judged, open),

@@ -28,6 +28,7 @@ impl Engine {
             facts: None,
             flow: Flow::default(),
             lifted: Vec::new(),
+            granted: Vec::new(),
             usage: placet_domain::Usage::default(),
             opinions: Vec::new(),
         };
@@ -36,6 +37,13 @@ impl Engine {
                 request.pin = pin;
                 request.resource = binding.map(|binding| binding.resource);
                 request.facts = facts;
+                request.granted = self.lending.at_hand(
+                    &request.agent.name,
+                    request.call.connector(),
+                    request.call.operation(),
+                    request.resource.as_ref(),
+                    now,
+                );
                 request.usage.values = self.usage_values(policies, &request);
                 request.flow = self.flow(policies, &request);
                 match self.within_parents(policies, &request) {

@@ -72,7 +72,9 @@ impl Engine {
                 .map_err(|refusal| refused(&format!("may not do this: {}", refusal.why)))?;
             // The same call under the same mandate, if the parent's agent made it.
             let run = Instance { agent: agent.name.clone(), ..Instance::clone(&request.instance) };
-            let mut made = AccessRequest { agent, instance: Arc::new(run), ..request.clone() };
+            // What is granted to it for a time is not handed on.
+            let granted = Vec::new();
+            let mut made = AccessRequest { agent, instance: Arc::new(run), granted, ..request.clone() };
             made.usage.values = self.usage_values(policies, &made);
             let decision = policies.decide(&made);
             for charge in decision.charges {

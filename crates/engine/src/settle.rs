@@ -16,7 +16,9 @@ impl Engine {
     /// Records what became of a performed call and makes the reply.
     #[tracing::instrument(level = "debug", skip_all, fields(outcome = performed.outcome.as_str()))]
     pub(crate) async fn settle(&self, open: Open, performed: Performed) -> Reply {
-        let Open { mut receipts, charges, charged, duties, awaited } = open;
+        let Open { mut receipts, charges, charged, duties, awaited, leaning } = open;
+        // The call has ended: nothing of it leans on a grant any more.
+        drop(leaning);
         // A call that certainly did not leave counts on no limit.
         let refund =
             (!performed.sent && !charges.is_empty()).then_some(Refund { charged, charges: &charges });

@@ -21,6 +21,7 @@ mod scenarios {
     mod failures;
     mod flow;
     mod gated;
+    mod grants;
     mod halts;
     mod identity;
     mod limits;

@@ -8,7 +8,10 @@ use placet_engine::{
 };
 use placet_wire::{Era, RawResult, Request, list, reply};
 
-use crate::server::Gateway;
+use crate::{
+    permission::{DEFINITION, is_first_page, is_ours},
+    server::Gateway,
+};
 
 impl Gateway {
     /// Lists the tools that this caller may use.
@@ -36,10 +39,14 @@ impl Gateway {
                 let result = RawResult::parse(raw).map_err(|error| unreadable(error.to_string()))?;
                 let seen = list::tools(&result).map_err(|error| unreadable(error.to_string()))?;
                 self.engine.observe(connector, seen.tools).await?;
-                let shown =
-                    |name: &str| name.parse().is_ok_and(|tool| self.engine.shows(caller, connector, &tool));
+                let shown = |name: &str| {
+                    name.parse()
+                        .is_ok_and(|tool| !is_ours(&tool) && self.engine.shows(caller, connector, &tool))
+                };
+                let ours =
+                    (is_first_page(request) && self.engine.may_ask_grants(caller)).then_some(DEFINITION);
                 let filtered =
-                    list::filter(&result, shown, era).map_err(|error| unreadable(error.to_string()))?;
+                    list::filter(&result, shown, ours, era).map_err(|error| unreadable(error.to_string()))?;
                 reply::result(&request.id, &filtered)
             }
             None => return Err(Refusal::new(Code::ToolUnreachable, "the upstream did not answer")),

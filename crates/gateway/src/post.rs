@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::{
     body::Body,
     observe,
+    permission::is_ours,
     respond::{Answering, empty, is_about_identity, json, unauthenticated},
     server::Gateway,
     session::{Calls, Late, Session},
@@ -114,6 +115,9 @@ impl Gateway {
             return self.unread(place, &error, Some(&request.id), error.refusal()).await;
         }
         match &request.method {
+            Method::Act(Operation::Tool(tool)) if is_ours(tool) => {
+                self.request_permission(place, caller, request, era).await
+            }
             Method::Act(operation) => {
                 let answering = Answering {
                     id: request.id.clone(),

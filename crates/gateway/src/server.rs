@@ -20,6 +20,7 @@ use tokio::{net::TcpListener, sync::mpsc};
 use crate::{
     body::{Body, whole},
     decisions::is_decision,
+    grants::is_grants,
     guard::{Guard, GuardConfig},
     oauth::is_oauth,
     observe,
@@ -138,6 +139,7 @@ impl Gateway {
                     _ => empty(StatusCode::METHOD_NOT_ALLOWED),
                 },
                 path if is_oauth(path) => self.oauth(request).await,
+                path if is_grants(path) => self.grants(request).await,
                 path if is_decision(path) => self.decide(request).await,
                 "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
                 "/readyz" => match self.engine.ready() {

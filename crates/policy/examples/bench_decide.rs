@@ -179,6 +179,7 @@ impl Caller {
             }),
             flow: placet_domain::Flow::default(),
             lifted: Vec::new(),
+            granted: Vec::new(),
             usage: placet_domain::Usage::default(),
             opinions: Vec::new(),
         })

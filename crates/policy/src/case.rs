@@ -130,6 +130,7 @@ impl Case {
             facts,
             flow: Flow::default(),
             lifted: self.lifted.clone(),
+            granted: Vec::new(),
             opinions: Vec::new(),
             usage: Usage { values: self.usage.clone(), ..Usage::default() },
         };

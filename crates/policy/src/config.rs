@@ -6,6 +6,7 @@ use std::{
     str::FromStr,
 };
 
+use crate::GrantRules;
 use placet_domain::{
     ConnectorName, Digest, Json, KeyPart, Measure, Object, PolicyRevision, ToolDefinition, ToolName,
     UsageName, Window,
@@ -40,6 +41,8 @@ pub struct PolicyConfig {
     pub usages: BTreeMap<UsageName, UsageRule>,
     /// What is declared about the flow of a run.
     pub flow: FlowConfig,
+    /// What grants for a time may permit at most.
+    pub grants: GrantRules,
 }
 
 /// What a usage counts.
@@ -65,6 +68,7 @@ impl Default for PolicyConfig {
             applications: BTreeSet::new(),
             usages: BTreeMap::new(),
             flow: FlowConfig::default(),
+            grants: GrantRules::default(),
         }
     }
 }
@@ -216,7 +220,8 @@ impl PolicyConfig {
     #[must_use]
     pub fn manifest(&self, sources: &[PolicySource]) -> String {
         // Whoever adds a member writes it here and reads it in `manifest.rs`.
-        let Self { time_zone, facts, connectors, applications, require_user_grants, usages, flow } = self;
+        let Self { time_zone, facts, connectors, applications, require_user_grants, usages, flow, grants } =
+            self;
         let mut connectors: Vec<&ConnectorModel> = connectors.iter().collect();
         connectors.sort_by(|left, right| left.name.cmp(&right.name));
         let connectors: Vec<Json> = connectors.into_iter().map(ConnectorModel::canonical).collect();
@@ -230,6 +235,7 @@ impl PolicyConfig {
             .with("require_user_grants", *require_user_grants)
             .with("sources", canonical(sources))
             .with("time_zone", time_zone.as_str())
+            .with_some("grants", (*grants != GrantRules::default()).then(|| grants.canonical()))
             .with_some("usages", (!usages.is_empty()).then(|| canonical_usages(usages)));
         Json::Object(content).canonical()
     }

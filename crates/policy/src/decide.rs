@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use cedar_policy_core::ast::Entity;
-use placet_domain::{AccessRequest, Decision, DenyCause, Meter, Reason, Timestamp, Verdict};
+use placet_domain::{AccessRequest, Decision, DenyCause, Grant, Meter, Reason, Timestamp, Verdict};
 
 use crate::evaluate::Trial;
 use crate::index::{Caller, Place};
@@ -34,8 +34,16 @@ impl Snapshot {
         let first: Vec<Tally> =
             passes.iter().map(|pass| self.tally(pass, prepared, request.now, &is_first)).collect();
         let risk = prepared.action.risk;
-        if let Some((cause, reasons)) = self.refusal(&first) {
-            return self.decision(risk, Verdict::Deny(cause), reasons);
+        // A grant for a time stands in for the agent's grant, and for nobody else's.
+        let is_ungranted = first.first().is_some_and(|own| own.grants.is_empty());
+        let lent = if is_ungranted { self.lent(prepared.action, request) } else { None };
+        if let Some((cause, reasons)) = self.refusal(&first, lent.is_some()) {
+            let others = first.iter().skip(1).all(|tally| !tally.needs_grant || !tally.grants.is_empty());
+            let requestable = cause == DenyCause::NoGrant
+                && others
+                && self.gives_grants()
+                && self.below_ceiling(request.agent.tier, prepared.action);
+            return Decision { requestable, ..self.decision(risk, Verdict::Deny(cause), reasons) };
         }
         let second: Vec<Tally> = passes
             .iter()
@@ -79,6 +87,7 @@ impl Snapshot {
         }
         let verdict = if gates.is_empty() {
             reasons = self.reasons(first.into_iter().flat_map(|tally| tally.grants));
+            reasons.extend(lent.and_then(lent_reason));
             Verdict::Allow
         } else {
             Verdict::RequireApproval(gates)
@@ -138,7 +147,7 @@ impl Snapshot {
     }
 
     /// Why grants and vetoes refuse the call, if they do.
-    fn refusal(&self, passes: &[Tally]) -> Option<(DenyCause, Vec<Reason>)> {
+    fn refusal(&self, passes: &[Tally], is_lent: bool) -> Option<(DenyCause, Vec<Reason>)> {
         if let Some(broken) = self.broken(passes) {
             return Some(broken);
         }
@@ -146,7 +155,10 @@ impl Snapshot {
         if !vetoes.is_empty() {
             return Some((DenyCause::Veto, vetoes));
         }
-        let ungranted = passes.iter().find(|tally| tally.needs_grant && tally.grants.is_empty())?;
+        let ungranted = passes
+            .iter()
+            .skip(usize::from(is_lent))
+            .find(|tally| tally.needs_grant && tally.grants.is_empty())?;
         let skipped = ungranted.skipped.iter().filter_map(|(place, why)| {
             let note = format!("skipped, because it could not be evaluated: {why}");
             Some(Reason { reason: Some(note), ..self.rule(*place)?.to_reason() })
@@ -168,7 +180,7 @@ impl Snapshot {
 
     fn decision(&self, risk: u8, verdict: Verdict, reasons: Vec<Reason>) -> Decision {
         let (obligations, charges) = (Vec::new(), Vec::new());
-        Decision { verdict, reasons, obligations, charges, revision: self.revision, risk }
+        Decision { verdict, reasons, obligations, charges, revision: self.revision, risk, requestable: false }
     }
 
     fn reasons(&self, places: impl Iterator<Item = Place>) -> Vec<Reason> {
@@ -185,6 +197,12 @@ impl Snapshot {
     fn rules_at<'a>(&'a self, places: &'a [Place]) -> impl Iterator<Item = &'a Rule> {
         places.iter().filter_map(|place| self.rule(*place))
     }
+}
+
+/// A grant for a time as the reason that it is.
+fn lent_reason(grant: &Grant) -> Option<Reason> {
+    let policy = grant.id.to_string().parse().ok()?;
+    Some(Reason { policy, reason: Some(grant.justification.clone()), remedy: None })
 }
 
 /// One principal's view of a request.

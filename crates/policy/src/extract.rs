@@ -70,6 +70,7 @@ impl Extract {
             .with_some("resource", request.resource.as_ref().map(resource))
             .with_some("facts", facts)
             .with("lifted", lifted)
+            .with_some("granted", known::granted(request))
             .with("flow", known::flow(&request.flow))
             .with("usage", known::usage(&request.usage))
             .with("opinions", known::opinions(&request.opinions))
@@ -122,11 +123,13 @@ impl Extract {
             resource,
             facts,
             lifted: read_names(kept, "lifted")?,
+            granted: Vec::new(),
             flow: known::read_flow(kept)?,
             usage: known::read_usage(kept)?,
             opinions: known::read_opinions(kept)?,
         };
-        Ok(Self { request, blank: read_names(kept, "blank")? })
+        let granted = known::read_granted(kept, &request)?;
+        Ok(Self { request: AccessRequest { granted, ..request }, blank: read_names(kept, "blank")? })
     }
 }
 

@@ -20,6 +20,7 @@ mod facts;
 mod finding;
 mod flow;
 mod format;
+mod granting;
 mod guard;
 mod index;
 mod input;
@@ -57,6 +58,7 @@ pub use flow::{
     ParseDirectoryPathError, ProvenanceConfig, UnknownCounted,
 };
 pub use format::formatted;
+pub use granting::{GrantRules, Grantor};
 pub use listing::Prospect;
 pub use manifest::{Manifest, ManifestError, UnboundManifest};
 pub use snapshot::Snapshot;

@@ -6,6 +6,7 @@ use placet_domain::{Agent, ConnectorName, Instance, Operation, Person, Timestamp
 
 use crate::evaluate::{self, Trial};
 use crate::index::Caller;
+use crate::model::Action;
 use crate::prepare::check_caller;
 use crate::rule::{Class, Head, Rule};
 use crate::{Snapshot, entities};
@@ -48,6 +49,24 @@ impl Snapshot {
         self.prospect(agent, instance, user, connector, tool, now) > Prospect::Denied
     }
 
+    /// [`Snapshot::may_list`] for an agent that a grant for a time lets use the tool.
+    #[must_use]
+    pub fn may_list_lent(
+        &self,
+        agent: &Agent,
+        instance: &Instance,
+        user: Option<&Person>,
+        connector: &ConnectorName,
+        tool: &ToolName,
+        now: Timestamp,
+    ) -> bool {
+        let action = self.model.action(connector, &Operation::Tool(tool.clone()));
+        action.is_some_and(|action| {
+            self.below_ceiling(agent.tier, action)
+                && self.prospect_of(action, (agent, instance, user), true, now) > Prospect::Denied
+        })
+    }
+
     /// What this caller's calls of the tool can come to at this moment.
     #[must_use]
     pub fn prospect(
@@ -59,8 +78,19 @@ impl Snapshot {
         tool: &ToolName,
         now: Timestamp,
     ) -> Prospect {
-        let operation = Operation::Tool(tool.clone());
-        let Some(action) = self.model.action(connector, &operation) else { return Prospect::Denied };
+        match self.model.action(connector, &Operation::Tool(tool.clone())) {
+            Some(action) => self.prospect_of(action, (agent, instance, user), false, now),
+            None => Prospect::Denied,
+        }
+    }
+
+    fn prospect_of(
+        &self,
+        action: &Action,
+        (agent, instance, user): (&Agent, &Instance, Option<&Person>),
+        lent: bool,
+        now: Timestamp,
+    ) -> Prospect {
         if check_caller(agent, instance, user).is_err() {
             return Prospect::Denied;
         }
@@ -71,7 +101,8 @@ impl Snapshot {
         let mut callers = vec![(
             std::sync::Arc::new(entities::agent(types, &self.mentions, agent)),
             self.index.candidates(action.number, Caller::Agent, agent.name.as_str(), &agent.groups),
-            true,
+            // A grant for a time stands in for the agent's grant, and for nobody else's.
+            !lent,
         )];
         if let Some(person) = user {
             callers.push((

@@ -10,7 +10,7 @@ use placet_domain::PolicyRevision;
 
 use crate::index::{Index, Place, Reach};
 use crate::mentions::Mentions;
-use crate::model::{APPROVE, Model};
+use crate::model::{APPROVE, GRANT, Model};
 use crate::moment::Constructors;
 use crate::position::Lines;
 use crate::rule::Rule;
@@ -117,6 +117,8 @@ fn bare(model: Model, mentions: Mentions, schema: String, config: &PolicyConfig)
         model,
         rules: Vec::new(),
         approving: Vec::new(),
+        granting: Vec::new(),
+        grants: config.grants.clone(),
         mentions,
         constructors: Constructors::new(),
         require_user_grants: config.require_user_grants,
@@ -342,20 +344,24 @@ fn put_rules(snapshot: &mut Snapshot, rules: impl Iterator<Item = (Rule, ActionC
     }
     for (mut rule, actions) in rules {
         let place = Place::try_from(snapshot.rules.len()).unwrap_or(Place::MAX);
-        let (reach, approves) = reach(&actions, &numbers);
+        let (reach, special) = reach(&actions, &numbers);
         rule.of_calls = reach != Reach::Of(Vec::new());
         snapshot.index.add(&snapshot.model.types, place, &rule, &reach);
-        if approves {
+        if special.contains(&APPROVE) {
             snapshot.approving.push(place);
+        }
+        let any = matches!(actions, ActionConstraint::Any);
+        if any || special.contains(&GRANT) {
+            snapshot.granting.push((place, !any));
         }
         snapshot.rules.push(rule);
     }
 }
 
-/// The actions of a scope, and whether `approve` is one.
-fn reach(actions: &ActionConstraint, numbers: &HashMap<String, Vec<usize>>) -> (Reach, bool) {
+/// The actions of a scope, and which of them are about people.
+fn reach(actions: &ActionConstraint, numbers: &HashMap<String, Vec<usize>>) -> (Reach, Vec<&'static str>) {
     let named: Vec<&str> = match actions {
-        ActionConstraint::Any => return (Reach::Any, true),
+        ActionConstraint::Any => return (Reach::Any, vec![APPROVE, GRANT]),
         ActionConstraint::Eq(uid) => vec![uid.id().unescaped()],
         ActionConstraint::In(uids) => uids.iter().map(|uid| uid.id().unescaped()).collect(),
     };
@@ -363,7 +369,8 @@ fn reach(actions: &ActionConstraint, numbers: &HashMap<String, Vec<usize>>) -> (
         named.iter().filter_map(|name| numbers.get(*name)).flatten().copied().collect();
     found.sort_unstable();
     found.dedup();
-    (Reach::Of(found), named.contains(&APPROVE))
+    let special = [APPROVE, GRANT].into_iter().filter(|name| named.contains(name)).collect();
+    (Reach::Of(found), special)
 }
 
 #[cfg(test)]

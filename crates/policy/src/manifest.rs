@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
+use std::time::Duration;
 
 use placet_domain::{
     Digest, Json, KeyPart, Measure, Object, Pin, PolicyRevision, ToolDefinition, ToolName, UsageName,
 };
 
 use crate::{
-    AttributeType, ConnectorModel, FlowConfig, LoadErrors, PolicyConfig, PolicySource, Resolver,
+    AttributeType, ConnectorModel, FlowConfig, GrantRules, LoadErrors, PolicyConfig, PolicySource, Resolver,
     ResourceBinding, Snapshot, UsageRule,
 };
 
@@ -112,6 +113,7 @@ impl UnboundManifest {
                 Some(flow) => FlowConfig::of_manifest(flow).map_err(|why| unreadable(&why))?,
                 None => FlowConfig::default(),
             },
+            grants: self.body.member("grants").map_or_else(|| Ok(GrantRules::default()), grant_rules)?,
         };
         let read = config.revision(&sources);
         match read == self.revision {
@@ -152,6 +154,22 @@ fn usages(body: &Json) -> Result<BTreeMap<UsageName, UsageRule>, ManifestError> 
             Ok((parsed(name)?, UsageRule { of: words(rule, "of"), key, window, measure }))
         })
         .collect()
+}
+
+fn grant_rules(body: &Json) -> Result<GrantRules, ManifestError> {
+    let ceiling = |tier: &str| -> Result<Vec<String>, ManifestError> {
+        let word = |group: &Json| group.as_str().map(str::to_owned);
+        let groups: Option<Vec<String>> = array(body, tier)?.iter().map(word).collect();
+        groups.ok_or_else(|| {
+            ManifestError::Unreadable(format!("the ceiling of tier {tier} is no list of groups"))
+        })
+    };
+    let longest = body.member("longest_s").and_then(Json::as_integer).and_then(|s| u64::try_from(s).ok());
+    let longest = longest.ok_or_else(|| ManifestError::Unreadable("`longest_s` is no length".to_owned()))?;
+    Ok(GrantRules {
+        ceilings: [ceiling("1")?, ceiling("2")?, ceiling("3")?],
+        longest: Duration::from_secs(longest),
+    })
 }
 
 fn read_connector(
@@ -268,6 +286,10 @@ mod tests {
                 applications: ["crm".parse().unwrap()].into(),
                 require_user_grants: true,
                 flow: flow(),
+                grants: GrantRules {
+                    ceilings: [vec![], vec!["read".to_owned()], vec!["read".to_owned(), "send".to_owned()]],
+                    longest: Duration::from_secs(90),
+                },
                 usages: BTreeMap::from([
                     ("changes".parse().unwrap(), usage(Vec::new(), Measure::Calls)),
                     ("moved".parse().unwrap(), usage(vec![KeyPart::Agent], Measure::Sum("id".to_owned()))),

@@ -27,12 +27,14 @@ pub(crate) const GROUPS: [(&str, u8); 7] = [
 ];
 /// The action on an `ApprovalRequest`.
 pub(crate) const APPROVE: &str = "approve";
+/// The action on a `GrantRequest`.
+pub(crate) const GRANT: &str = "grant";
 /// The risk of an action in no group.
 const RISK_UNKNOWN: u8 = 50;
 /// Arguments that hold e-mail addresses.
 const ADDRESSES: [&str; 4] = ["bcc", "cc", "recipients", "to"];
 /// Names that a resource kind must not take.
-const RESERVED: [&str; 20] = [
+const RESERVED: [&str; 22] = [
     "Action",
     "Agent",
     "ApprovalRequest",
@@ -41,6 +43,8 @@ const RESERVED: [&str; 20] = [
     "Connector",
     "Entity",
     "Extension",
+    "GrantRequest",
+    "GrantReview",
     "Group",
     "Long",
     "Record",
@@ -69,6 +73,8 @@ pub(crate) struct Model {
     pub(crate) flow: FlowNames,
     /// The action of answering an approval.
     pub(crate) approve: Arc<Entity>,
+    /// The action of giving a grant.
+    pub(crate) grant: Arc<Entity>,
 }
 
 /// The actions of one connector.
@@ -134,12 +140,14 @@ impl Model {
             TimeZone::UTC
         });
         let approve = Arc::new(entities::action(&types, APPROVE, &BTreeSet::new()));
+        let grant = Arc::new(entities::action(&types, GRANT, &BTreeSet::new()));
         let facts = config.facts.iter().map(|(name, fact)| (SmolStr::new(name), (*fact).into())).collect();
         let kinds = kinds(config, findings);
         let (connectors, usages, flow) = (HashMap::new(), Vec::new(), FlowNames::default());
-        let mut model = Self { types, zone, facts, kinds, connectors, usages, flow, approve };
+        let mut model = Self { types, zone, facts, kinds, connectors, usages, flow, approve, grant };
         let mut names: BTreeSet<String> = GROUPS.iter().map(|(group, _)| (*group).to_owned()).collect();
         names.insert(APPROVE.to_owned());
+        names.insert(GRANT.to_owned());
         for connector in &config.connectors {
             let of_application = config.applications.contains(&connector.name);
             model.add(connector, of_application, &mut names, findings);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::AttributeType;
-use crate::model::{APPROVE, Action, GROUPS, Model};
+use crate::model::{APPROVE, Action, GRANT, GROUPS, Model};
 use crate::shape::{Record, Shape};
 use crate::usage;
 
@@ -22,6 +22,23 @@ entity Connector;
 entity Tool in [Connector] {
   connector: String,
   name: String,
+};
+entity GrantReview;
+entity GrantRequest {
+  agent: String,
+  agent_groups: Set<Group>,
+  connector: String,
+  groups: Set<String>,
+  minutes: Long,
+  of_run: Bool,
+  on_behalf_of?: User,
+  owner: User,
+  read_only: Bool,
+  resource_kind?: String,
+  risk: Long,
+  started_by?: User,
+  tier: Long,
+  tools: Set<String>,
 };
 entity ApprovalRequest {
   agent: String,
@@ -61,6 +78,11 @@ impl Model {
             quoted(APPROVE)
         );
         line(&mut text, &approve);
+        let grant = format!(
+            "action {} appliesTo {{\n  principal: [GrantReview, User],\n  resource: [GrantRequest],\n  context: {{ time: {TIME} }},\n}};",
+            quoted(GRANT)
+        );
+        line(&mut text, &grant);
         let mandate = self.mandate();
         let mut actions: Vec<&Action> = self.actions().collect();
         actions.sort_by(|left, right| left.name.cmp(&right.name));

@@ -7,7 +7,7 @@ use crate::mentions::Mentions;
 use crate::model::Model;
 use crate::moment::Constructors;
 use crate::rule::Rule;
-use crate::{Finding, LoadErrors, PolicyConfig, PolicySource};
+use crate::{Finding, GrantRules, LoadErrors, PolicyConfig, PolicySource};
 
 /// A loaded and checked policy set together with the actions it speaks of. It never changes.
 #[derive(Debug)]
@@ -17,6 +17,9 @@ pub struct Snapshot {
     pub(crate) index: Index,
     /// Policies that can apply to `approve`, in order.
     pub(crate) approving: Vec<u32>,
+    /// Policies that can apply to `grant`, in order, and whether they name it.
+    pub(crate) granting: Vec<(u32, bool)>,
+    pub(crate) grants: GrantRules,
     pub(crate) mentions: Mentions,
     pub(crate) constructors: Constructors,
     pub(crate) require_user_grants: bool,

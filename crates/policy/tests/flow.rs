@@ -91,6 +91,7 @@ fn request(tool: &str, arguments: &str, flow: Flow) -> AccessRequest {
         flow,
         usage: placet_domain::Usage::default(),
         lifted: Vec::new(),
+        granted: Vec::new(),
         opinions: Vec::new(),
     }
 }

@@ -25,7 +25,7 @@ fn file(name: &str) -> String {
 }
 
 fn sources() -> Vec<PolicySource> {
-    ["approvals.cedar", "crm.cedar", "limits.cedar", "obligations.cedar", "owners.cedar"]
+    ["approvals.cedar", "crm.cedar", "grants.cedar", "limits.cedar", "obligations.cedar", "owners.cedar"]
         .map(|name| PolicySource { name: name.to_owned(), text: file(name) })
         .into()
 }
@@ -167,6 +167,7 @@ fn request(
         facts: found,
         flow: placet_domain::Flow::default(),
         lifted: lifted.iter().map(|gate| gate.parse::<PolicyId>().unwrap()).collect(),
+        granted: Vec::new(),
         usage: placet_domain::Usage::default(),
         opinions: Vec::new(),
     }

@@ -7,6 +7,7 @@ mod credentials;
 mod database;
 mod directory;
 mod document;
+mod grants;
 mod halts;
 mod life;
 mod mandates;
@@ -20,8 +21,8 @@ mod vault;
 use std::{path::Path, sync::Arc};
 
 use placet_engine::ports::{
-    Accounts, Approvals, Credentials, Directory, Halts, Mandates, Pins, Registry, Revisions, StoreError,
-    Vault,
+    Accounts, Approvals, Credentials, Directory, Grants, Halts, Mandates, Pins, Registry, Revisions,
+    StoreError, Vault,
 };
 
 use accounts::SqliteAccounts;
@@ -30,6 +31,7 @@ use credentials::SqliteCredentials;
 use database::Database;
 pub use database::OpenError;
 use directory::SqliteDirectory;
+use grants::SqliteGrants;
 use halts::SqliteHalts;
 use mandates::SqliteMandates;
 use pins::SqlitePins;
@@ -47,6 +49,7 @@ pub struct SqliteStore {
     mandates: Arc<SqliteMandates>,
     credentials: Arc<SqliteCredentials>,
     directory: Arc<SqliteDirectory>,
+    grants: Arc<SqliteGrants>,
     halts: Arc<SqliteHalts>,
     pins: Arc<SqlitePins>,
     approvals: Arc<SqliteApprovals>,
@@ -66,6 +69,7 @@ impl SqliteStore {
             mandates: Arc::new(SqliteMandates::load(database.clone()).await?),
             credentials: Arc::new(SqliteCredentials::load(database.clone()).await?),
             directory: Arc::new(SqliteDirectory::load(database.clone()).await?),
+            grants: Arc::new(SqliteGrants::load(database.clone()).await?),
             halts: Arc::new(SqliteHalts::load(database.clone()).await?),
             pins: Arc::new(SqlitePins::new(database.clone())),
             approvals: Arc::new(SqliteApprovals::new(database.clone())),
@@ -97,6 +101,12 @@ impl SqliteStore {
     #[must_use]
     pub fn directory(&self) -> Arc<dyn Directory> {
         self.directory.clone()
+    }
+
+    /// Grants for a time.
+    #[must_use]
+    pub fn grants(&self) -> Arc<dyn Grants> {
+        self.grants.clone()
     }
 
     /// What people have stopped.

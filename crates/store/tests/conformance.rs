@@ -10,6 +10,8 @@ mod approvals;
 mod credentials;
 #[path = "conformance/directory.rs"]
 mod directory;
+#[path = "conformance/grants.rs"]
+mod grants;
 #[path = "conformance/halts.rs"]
 mod halts;
 #[path = "conformance/mandates.rs"]
@@ -55,6 +57,10 @@ macro_rules! conforms {
                 a_registered_agent_is_found_at_once,
                 a_restart_keeps_changes,
                 a_restart_keeps_every_agent;
+            grants:
+                a_grant_is_seen_by_every_later_read_and_replaces_itself,
+                a_restart_keeps_grants_as_they_were_and_forgets_the_removed,
+                nothing_is_granted_at_first;
             halts:
                 a_halt_is_seen_by_every_later_read,
                 a_halt_replaces_the_one_of_its_target,
@@ -119,8 +125,8 @@ mod memory {
 
     use async_trait::async_trait;
     use placet_testkit::{
-        MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryHalts, MemoryMandates,
-        MemoryPins, MemoryRegistry, MemoryRevisions,
+        MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryGrants, MemoryHalts,
+        MemoryMandates, MemoryPins, MemoryRegistry, MemoryRevisions,
     };
 
     use crate::storage::{Backend, Storage};
@@ -134,6 +140,7 @@ mod memory {
         mandates: Arc<MemoryMandates>,
         credentials: Arc<MemoryCredentials>,
         directory: Arc<MemoryDirectory>,
+        grants: Arc<MemoryGrants>,
         halts: Arc<MemoryHalts>,
         pins: Arc<MemoryPins>,
         approvals: Arc<MemoryApprovals>,
@@ -149,6 +156,7 @@ mod memory {
                 mandates: self.mandates.clone(),
                 credentials: self.credentials.clone(),
                 directory: self.directory.clone(),
+                grants: self.grants.clone(),
                 halts: self.halts.clone(),
                 pins: self.pins.clone(),
                 approvals: self.approvals.clone(),
@@ -186,6 +194,7 @@ mod sqlite {
                 mandates: store.mandates(),
                 credentials: store.credentials(),
                 directory: store.directory(),
+                grants: store.grants(),
                 halts: store.halts(),
                 pins: store.pins(),
                 approvals: store.approvals(),

@@ -36,6 +36,10 @@ pub enum PortOperation {
     CredentialsRedeem,
     /// `Credentials::remove`.
     CredentialsRemove,
+    /// `Grants::put`.
+    GrantsPut,
+    /// `Grants::remove`.
+    GrantsRemove,
     /// `Halts::lift`.
     HaltsLift,
     /// `Halts::put`.
@@ -60,7 +64,7 @@ pub enum PortOperation {
 
 impl PortOperation {
     /// Every one, for tests that fail each in turn.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::ApprovalsAll,
         Self::ApprovalsAnswer,
         Self::ApprovalsApproval,
@@ -75,6 +79,8 @@ impl PortOperation {
         Self::CredentialsOpenEnrolment,
         Self::CredentialsRedeem,
         Self::CredentialsRemove,
+        Self::GrantsPut,
+        Self::GrantsRemove,
         Self::HaltsLift,
         Self::HaltsPut,
         Self::LedgerAppend,

@@ -27,8 +27,8 @@ pub use decision_points::FakeDecisionPoints;
 pub use entropy::SeededEntropy;
 pub use failpoint::{Failpoints, Failure, PortOperation};
 pub use memory::{
-    MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryExtracts, MemoryHalts,
-    MemoryLedger, MemoryMandates, MemoryPins, MemoryRegistry, MemoryRevisions,
+    MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryExtracts, MemoryGrants,
+    MemoryHalts, MemoryLedger, MemoryMandates, MemoryPins, MemoryRegistry, MemoryRevisions,
 };
 pub use people::{FakeNotifier, FakePeople};
 pub use providers::FakeProviders;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
-use placet_domain::{Approval, Person, PersonName};
+use placet_domain::{Approval, Grant, Person, PersonName};
 use placet_engine::{
     LifeNotice,
     ports::{Notifier, People, Provisioned},
@@ -64,6 +64,7 @@ impl People for FakePeople {
 #[derive(Debug, Default)]
 pub struct FakeNotifier {
     asked: Mutex<Vec<Approval>>,
+    grants: Mutex<Vec<Grant>>,
     life: Mutex<Vec<LifeNotice>>,
 }
 
@@ -72,6 +73,12 @@ impl FakeNotifier {
     #[must_use]
     pub fn told(&self) -> Vec<Approval> {
         self.asked.lock().clone()
+    }
+
+    /// The grants that wait for a person, in order.
+    #[must_use]
+    pub fn grants(&self) -> Vec<Grant> {
+        self.grants.lock().clone()
     }
 
     /// The notices about agents, in order.
@@ -84,6 +91,10 @@ impl FakeNotifier {
 impl Notifier for FakeNotifier {
     fn asked(&self, approval: &Approval) {
         self.asked.lock().push(approval.clone());
+    }
+
+    fn grant_asked(&self, grant: &Grant) {
+        self.grants.lock().push(grant.clone());
     }
 
     fn life(&self, notice: &LifeNotice) {

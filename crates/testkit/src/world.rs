@@ -17,9 +17,9 @@ use placet_policy::{
 
 use crate::{
     Failpoints, FakeClock, FakeConnectors, FakeDecisionPoints, FakeNotifier, FakePeople, FakeProviders,
-    MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryExtracts, MemoryHalts,
-    MemoryLedger, MemoryMandates, MemoryPins, MemoryRegistry, MemoryRevisions, Run, SeededEntropy, Sent,
-    actor::OWNER,
+    MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryExtracts, MemoryGrants,
+    MemoryHalts, MemoryLedger, MemoryMandates, MemoryPins, MemoryRegistry, MemoryRevisions, Run,
+    SeededEntropy, Sent, actor::OWNER,
 };
 
 /// An engine and everything around it.
@@ -342,6 +342,7 @@ impl WorldBuilder {
             providers: providers.clone(),
             accounts: Arc::<MemoryAccounts>::default(),
             halts: Arc::new(MemoryHalts::new(failpoints.clone())),
+            grants: Arc::new(MemoryGrants::new(failpoints.clone())),
             pins: Arc::new(MemoryPins::new(failpoints.clone())),
             approvals: Arc::new(MemoryApprovals::new(failpoints.clone())),
             revisions: Arc::<MemoryRevisions>::default(),

@@ -156,7 +156,8 @@ fn repeated(names: &[Option<String>]) -> HashSet<&str> {
     names.iter().flatten().map(String::as_str).filter(|name| !seen.insert(*name)).collect()
 }
 
-/// The list with only the tools that `keep` accepts, in their order, each byte for byte. What has no name, or
+/// The list with only the tools that `keep` accepts, in their order, each byte for byte; and one of `ours`, its definition
+/// given as JSON text. What has no name, or
 /// shares it with another entry, is left out. The list becomes private to the caller and short-lived; for a
 /// stateless client, members of that era that an older server did not send are added.
 ///
@@ -165,6 +166,7 @@ fn repeated(names: &[Option<String>]) -> HashSet<&str> {
 pub fn filter(
     result: &RawResult,
     mut keep: impl FnMut(&str) -> bool,
+    ours: Option<&str>,
     era: Era,
 ) -> Result<String, UpstreamError> {
     let members = result.members()?;
@@ -179,6 +181,12 @@ pub fn filter(
             }
             kept.push_str(entry.get());
         }
+    }
+    if let Some(definition) = ours {
+        if kept.len() > 1 {
+            kept.push(',');
+        }
+        kept.push_str(definition);
     }
     kept.push(']');
     let mut edits = Vec::with_capacity(4);

@@ -64,7 +64,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let held = hold(&beside, &quiet, &reloading, quick);
     // Beside a client and under one second's reloads, cores are shared; alone it is seen whether a decision waits.
     let seconds: &[&str] = if quick { &["--seconds", "4"] } else { &[] };
-    held.and(super::example("placet-engine", "bench_reload", seconds, quick))
+    let stalls = super::example("placet-engine", "bench_reload", seconds, quick);
+    held.and(stalls).and(super::flat(arguments))
 }
 
 #[expect(clippy::print_stdout, reason = "the figures of the check")]

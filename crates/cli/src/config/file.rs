@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 use super::{
     APPROVAL_USE, Config, ConfigError, DRAIN, LISTEN, People, PolicySide, REPLAY_DAYS, SEGMENT_BYTES,
-    application, connector, control, external_pdp, fact_type, flow, issuer, people::PersonEntry, registry,
-    transmitter, usage,
+    application, connector, control, external_pdp, fact_type, flow, grants, issuer, people::PersonEntry,
+    registry, transmitter, usage,
 };
 
 #[derive(Debug, Deserialize)]
@@ -56,6 +56,8 @@ struct File {
     ext_authz: Option<ExtAuthz>,
     #[serde(default)]
     enforcers: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    grants: grants::Entry,
     #[serde(default)]
     usage: BTreeMap<String, usage::Entry>,
     #[serde(default)]
@@ -211,6 +213,7 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
     let files = policy_files(&folder, &file.policy);
     let mut policy = rules(file.policy, file.usage)?;
     policy.flow = flow::resolve(&folder, file.label, file.history, file.provenance)?;
+    policy.grants = grants::resolve(file.grants)?;
     let control = control::resolve(&folder, file.control, file.roles, file.sign_in)?;
     let mut connectors = Vec::new();
     for (name, entry) in file.connector {

@@ -28,6 +28,8 @@ pub(crate) enum About {
     Connector,
     /// The agent whose credential is in the path.
     Credential,
+    /// The agent whose grant is in the path.
+    Grant,
     /// The run in the path.
     Instance,
     /// What the body's `what` and `name` say.
@@ -41,7 +43,9 @@ pub(crate) enum About {
 impl About {
     pub(crate) fn kinds(self) -> &'static [ThingKind] {
         match self {
-            Self::Agent | Self::AgentOfBody | Self::Credential | Self::NewAgent => &[ThingKind::Agent],
+            Self::Agent | Self::AgentOfBody | Self::Credential | Self::Grant | Self::NewAgent => {
+                &[ThingKind::Agent]
+            }
             Self::Approval => &[ThingKind::Approval],
             Self::Connector => &[ThingKind::Connector],
             Self::Instance => &[ThingKind::Instance],
@@ -70,6 +74,7 @@ impl About {
             Self::Approval => approval(control, &named).await?,
             Self::Connector => Thing::unowned(ThingKind::Connector, named),
             Self::Credential => credential(control, &named),
+            Self::Grant => grant(control, &named),
             Self::Instance => instance(control, &named),
             Self::Target => {
                 let name = body.member("name").and_then(Json::as_str);
@@ -135,6 +140,13 @@ async fn approval(control: &Control, id: &str) -> Result<Thing, Problem> {
         tier,
         ..Thing::unowned(ThingKind::Approval, id)
     })
+}
+
+fn grant(control: &Control, id: &str) -> Thing {
+    match id.parse().ok().and_then(|id| control.engine.known_grant(id)) {
+        Some(grant) => agent(control, grant.agent.as_str()),
+        None => Thing::unowned(ThingKind::Agent, id),
+    }
 }
 
 fn target(control: &Control, target: Option<HaltTarget>) -> Thing {

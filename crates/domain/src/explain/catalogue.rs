@@ -145,6 +145,14 @@ catalogue! {
     LimitReached = 1241, "limit reached",
         "do not retry before the moment that the refusal names; `placet limits` shows what is used";
 
+    // What grants for a time said.
+    /// The grant by which the call ran has ended, or was taken back.
+    GrantEnded = 1251, "grant ended",
+        "do not retry; ask for another grant if the task still needs it";
+    /// A grant would reach further than the tier's ceiling.
+    GrantTooWide = 1252, "grant too wide",
+        "ask for less, or for less time; the operator sets the ceiling in `[grants]`";
+
     // What people said.
     /// The call waits for a person.
     ApprovalRequired = 1301, "approval required",

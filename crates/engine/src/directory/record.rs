@@ -44,7 +44,7 @@ impl Engine {
             return self.record_directory_change(change, None, about).await;
         }
         for part in moves.chunks(NAMED) {
-            self.record_directory_change(change.clone(), None, receipt(part)).await?;
+            self.record_directory_change(change, None, receipt(part)).await?;
         }
         Ok(())
     }

@@ -31,6 +31,7 @@ fn request(world: &World, actor: &Actor, receipt: &Json, arguments: &str) -> Acc
         facts: Some(ResourceFacts { attributes: Object::new().with("owner", "bob"), fetched: now }),
         flow: placet_domain::Flow::default(),
         lifted: vec![],
+        granted: Vec::new(),
         usage: placet_domain::Usage::default(),
         opinions: Vec::new(),
     }

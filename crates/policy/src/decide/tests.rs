@@ -258,6 +258,7 @@ fn request(snapshot: &Snapshot, dice: &mut Dice) -> AccessRequest {
         facts,
         flow: placet_domain::Flow::default(),
         lifted: Vec::new(),
+        granted: Vec::new(),
         usage: placet_domain::Usage::default(),
         opinions: Vec::new(),
     }

@@ -1,12 +1,54 @@
 //! What was known besides the call itself: labels, history and provenance of its run, counters, opinions of others. There
 //! is no value of an argument in it, so all of it is kept.
 
+use std::{sync::Arc, time::Duration};
+
 use placet_domain::{
-    Charge, CounterKey, Flow, FlowEffect, Json, Level, Meter, Object, Opinion, OpinionVerdict, Provenance,
-    Source, Timestamp, Usage,
+    AccessRequest, Charge, CounterKey, Flow, FlowEffect, Giver, Grant, GrantState, Json, Level, Meter,
+    Object, Operation, Opinion, OpinionVerdict, Provenance, Source, Timestamp, Usage,
 };
 
 use super::{ReplayError, integer, member, parsed, text};
+
+/// The grants for a time that cover the call: until when.
+pub(super) fn granted(request: &AccessRequest) -> Option<Vec<Object>> {
+    let (call, resource) = (&request.call, request.resource.as_ref());
+    let covers = |grant: &&Arc<Grant>| {
+        grant.agent == request.agent.name
+            && grant.covers(request.instance.id, call.connector(), call.operation(), resource, request.now)
+    };
+    let kept = |grant: &Arc<Grant>| {
+        Object::new().with("id", grant.id.to_string()).with("expires", grant.expires.micros())
+    };
+    let kept: Vec<Object> = request.granted.iter().filter(covers).map(kept).collect();
+    (!kept.is_empty()).then_some(kept)
+}
+
+/// They cover this call again; what else they permitted, and why they were given, is not kept.
+pub(super) fn read_granted(kept: &Json, request: &AccessRequest) -> Result<Vec<Arc<Grant>>, ReplayError> {
+    let Operation::Tool(tool) = request.call.operation() else { return Ok(Vec::new()) };
+    let grant = |grant: &Json| {
+        let expires = Timestamp::from_micros(integer(grant, "expires")?);
+        Ok(Arc::new(Grant {
+            id: parsed(text(grant, "id")?)?,
+            agent: request.agent.name.clone(),
+            instance: Some(request.instance.id),
+            connector: request.call.connector().clone(),
+            tools: vec![tool.clone()],
+            resource: request.resource.clone(),
+            lasts: Duration::ZERO,
+            justification: String::new(),
+            asked_by: None,
+            on_behalf_of: None,
+            started_by: None,
+            asked: request.now,
+            expires,
+            state: GrantState::Given(Giver::Policy(parsed("kept")?, request.now)),
+            recorded: true,
+        }))
+    };
+    kept.member("granted").and_then(Json::as_array).unwrap_or_default().iter().map(grant).collect()
+}
 
 /// What a run had done and read.
 pub(super) fn flow(flow: &Flow) -> Object {

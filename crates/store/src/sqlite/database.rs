@@ -196,7 +196,7 @@ async fn apply(connection: &mut SqliteConnection, format: i64, script: &'static 
 }
 
 /// Every change of the tables, oldest first. A released one is never edited.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("../../migrations/sqlite/0001_first.sql"),
     include_str!("../../migrations/sqlite/0002_life_of_agents.sql"),
     include_str!("../../migrations/sqlite/0003_halts.sql"),
@@ -207,6 +207,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("../../migrations/sqlite/0008_directory.sql"),
     include_str!("../../migrations/sqlite/0009_policy_revisions.sql"),
     include_str!("../../migrations/sqlite/0010_vault.sql"),
+    include_str!("../../migrations/sqlite/0011_grants.sql"),
 ];
 
 /// `plct`, in SQLite's header: tells our files from others'.

@@ -8,7 +8,7 @@ use placet_domain::{
     Instance, InstanceId, Json, Life, Mandate, Object, PolicyRevision, Requester, Stage, Tier, Timestamp,
 };
 use placet_engine::ports::{
-    Accounts, Approvals, Credentials, Directory, Halts, Mandates, Pins, Registry, Revisions,
+    Accounts, Approvals, Credentials, Directory, Grants, Halts, Mandates, Pins, Registry, Revisions,
 };
 
 /// An implementation of the storage ports. Opening again after dropping what was opened is a restart: what was durable
@@ -23,6 +23,7 @@ pub(crate) struct Storage {
     pub(crate) mandates: Arc<dyn Mandates>,
     pub(crate) credentials: Arc<dyn Credentials>,
     pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) grants: Arc<dyn Grants>,
     pub(crate) halts: Arc<dyn Halts>,
     pub(crate) pins: Arc<dyn Pins>,
     pub(crate) approvals: Arc<dyn Approvals>,

@@ -87,30 +87,30 @@ fn nobody_else_writes_our_mark() {
 #[test]
 fn a_client_sees_only_what_it_may_use_byte_for_byte() {
     let text = r#"{ "tools" : [ {"name":"a","n":1.50} , {"name":"b"},{"name":"c","u":"\u00e9"} ], "x":[1 ,2],"ttlMs":900000,"cacheScope":"public","resultType":"complete"}"#;
-    let shown = filter(&page(text), |name| name != "b", Era::Stateless).unwrap();
+    let shown = filter(&page(text), |name| name != "b", None, Era::Stateless).unwrap();
     assert_eq!(
         shown,
         r#"{ "tools" : [{"name":"a","n":1.50},{"name":"c","u":"\u00e9"}], "x":[1 ,2],"ttlMs":5000,"cacheScope":"private","resultType":"complete"}"#
     );
-    let none = filter(&page(text), |_| false, Era::Stateless).unwrap();
+    let none = filter(&page(text), |_| false, None, Era::Stateless).unwrap();
     assert!(none.contains(r#""tools" : [],"#), "{none}");
 }
 
 #[test]
 fn an_older_servers_list_is_completed_for_a_stateless_client_only() {
     let text = r#"{"tools":[{"name":"a"}]}"#;
-    assert_eq!(filter(&page(text), |_| true, SESSION).unwrap(), text);
+    assert_eq!(filter(&page(text), |_| true, None, SESSION).unwrap(), text);
     assert_eq!(
-        filter(&page(text), |_| true, Era::Stateless).unwrap(),
+        filter(&page(text), |_| true, None, Era::Stateless).unwrap(),
         r#"{"tools":[{"name":"a"}],"cacheScope":"private","ttlMs":0,"resultType":"complete"}"#
     );
     // A newer server's hints become private for an older client too.
     let newer = r#"{"tools":[],"cacheScope":"public","ttlMs":4000}"#;
-    assert_eq!(filter(&page(newer), |_| true, SESSION).unwrap(), newer.replace("public", "private"));
+    assert_eq!(filter(&page(newer), |_| true, None, SESSION).unwrap(), newer.replace("public", "private"));
     for odd in ["-1", "1.5", "null", "\"9\"", "99999999999999999999"] {
         let text = format!(r#"{{"tools":[],"cacheScope":7,"ttlMs":{odd}}}"#);
         assert_eq!(
-            filter(&page(&text), |_| true, SESSION).unwrap(),
+            filter(&page(&text), |_| true, None, SESSION).unwrap(),
             r#"{"tools":[],"cacheScope":"private","ttlMs":0}"#
         );
     }
@@ -119,7 +119,7 @@ fn an_older_servers_list_is_completed_for_a_stateless_client_only() {
 #[test]
 fn what_cannot_be_named_once_is_not_shown() {
     let text = r#"{"tools":[{"name":"a"},{"name":"a","description":"poison"},{"name":"b","name":"c"},{"x":1},7,{"name":"d"}]}"#;
-    assert_eq!(filter(&page(text), |_| true, SESSION).unwrap(), r#"{"tools":[{"name":"d"}]}"#);
+    assert_eq!(filter(&page(text), |_| true, None, SESSION).unwrap(), r#"{"tools":[{"name":"d"}]}"#);
 }
 
 #[test]
@@ -135,7 +135,7 @@ proptest! {
             return Ok(());
         };
         drop(tools(&page));
-        let shown = filter(&page, |_| true, Era::Stateless);
+        let shown = filter(&page, |_| true, None, Era::Stateless);
         prop_assert!(shown.is_err() || RawResult::parse(shown.unwrap().as_bytes()).is_ok());
     }
 

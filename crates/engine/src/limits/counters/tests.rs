@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::flatness;
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -95,6 +96,27 @@ fn many_charges_of_one_counter_take_bounded_room_and_only_ever_count_longer() {
     // A refund finds what its charge was put to.
     board.give_back(key(1), at(1_000), Amount::ONE);
     assert_eq!(board.used(key(1), at(0)).units(), 9_999);
+}
+
+#[test]
+#[ignore = "a measurement: `cargo xtask bench-flat`"]
+fn measured_looks_and_charges() {
+    let of = |number: usize| Charge {
+        key: CounterKey(placet_domain::Digest::of(&number.to_le_bytes())),
+        ..charge(0, HOUR, "1")
+    };
+    flatness::tell("counters", |size| {
+        let mut board = Board::default();
+        (0..size).for_each(|number| board.put(&of(number)));
+        let charges: Vec<Charge> =
+            (0..flatness::CALLERS).map(|caller| of(caller * (size / flatness::CALLERS))).collect();
+        move |turn| {
+            let charge = &charges[turn % charges.len()];
+            assert!(board.used(charge.key, at(1)) >= Amount::ONE);
+            board.clear();
+            board.put(charge);
+        }
+    });
 }
 
 proptest! {
