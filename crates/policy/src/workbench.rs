@@ -6,6 +6,7 @@ use placet_domain::PolicyId;
 
 use crate::condition::Condition;
 use crate::load::{Loader, on_a_stack_of_its_own};
+use crate::model::{APPROVE, GRANT};
 use crate::position::Lines;
 use crate::rule::{Class, Rule};
 use crate::{LoadErrors, PolicyConfig, PolicySource, Snapshot};
@@ -133,9 +134,10 @@ impl RuleText {
         self.actions.as_ref().is_none_or(|names| names.iter().any(named))
     }
 
-    /// Whether it can be about a call, and not only about answering an approval.
+    /// Whether it can be about a call, and not only about answering an approval or giving a grant.
     pub(crate) fn is_of_calls(&self) -> bool {
-        self.actions.as_ref().is_none_or(|names| names.iter().any(|name| name != crate::model::APPROVE))
+        let is_call = |name: &String| ![APPROVE, GRANT].contains(&name.as_str());
+        self.actions.as_ref().is_none_or(|names| names.iter().any(is_call))
     }
 }
 

@@ -288,3 +288,11 @@ fn the_starter_rules_give_as_the_golden_file_says() {
         "set UPDATE_GOLDEN=1 and read the diff"
     );
 }
+
+#[test]
+fn rules_about_grants_are_no_part_of_what_tests_of_calls_cover() {
+    let text = include_str!("../../../../policies/grants.cedar").to_owned();
+    let sources = [PolicySource { name: "grants.cedar".to_owned(), text }];
+    let workbench = crate::Workbench::load(&sources, &config()).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(crate::Coverage::of(&workbench).policies.is_empty());
+}
