@@ -90,12 +90,13 @@ fn a_call_leans_on_its_grant_until_it_ends() {
 #[ignore = "a measurement: `cargo xtask bench-flat`"]
 fn measured_lookups_of_grants() {
     flatness::tell("grants", |size| {
-        let lending = Lending::with((0..size).map(grant).collect());
+        // One grant for each agent, so that as many agents are at work among few as among many.
+        let lending = Lending::with((0..size).map(|number| grant(number * 10)).collect());
         let operation = Operation::Tool("update_deal".parse().unwrap());
         let connector: ConnectorName = "crm".parse().unwrap();
         // Spread over all of them.
         let calls: Vec<(AgentName, Resource)> = (0..flatness::CALLERS)
-            .map(|caller| caller * (size / flatness::CALLERS))
+            .map(|caller| caller * (size / flatness::CALLERS) * 10)
             .map(|number| (agent(number), deal(number)))
             .collect();
         move |turn| {
