@@ -112,6 +112,17 @@ const change = (notes) => ({ deal_id: "789", notes });
 const write = (access, notes) => call(bearer(access), "update_deal", change(notes));
 const asked = await write(ant, "tickets");
 await check("a change waits for a person", () => must(asked.code === "PL-1301" && asked.ticket, JSON.stringify(asked.body)));
+for (const [who, access, status] of [["another agent", bee, 404], ["nobody", "x", 401]]) {
+  await swap(`ticket: its status as an access request, by ${who}`, async () => {
+    const answer = await fetch(`${world.issuer}/access/v1/requests/${asked.ticket}`, { headers: bearer(access) });
+    const text = await answer.text();
+    return must(answer.status === status && !text.includes("pending"), `${answer.status} ${text}`);
+  });
+}
+await check("a ticket's status is for whoever asked", async () => {
+  const answer = await fetch(`${world.issuer}/access/v1/requests/${asked.ticket}`, { headers: bearer(ant) });
+  return must(answer.status === 200 && (await answer.json()).task?.status === "pending", `${answer.status}`);
+});
 await operator("POST", `/v1/approvals/${asked.ticket}/answer`, { approve: true, rationale: "a check" });
 for (const [who, access] of [["another agent", bee], ["another instance of the agent", sister]]) {
   await swap(`approval: the identical call, by ${who}`, async () => {
