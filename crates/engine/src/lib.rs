@@ -66,7 +66,7 @@ pub use placet::Placet;
 pub use policies::{
     Activation, Aim, Candidate, CandidateKind, Difference, Differing, Flip, Forgotten, KeptError, Origin,
     PolicyRules, Promoted, Promotion, ReloadError, Replayed, SecondPerson, Shift, Standing, TriedCounts,
-    UnknownWord, Unused,
+    UnknownWord, Unused, signature_file, signature_in, text_to_sign,
 };
 pub use ports::Ports;
 pub use recover::Settled;

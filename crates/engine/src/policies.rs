@@ -9,12 +9,14 @@ mod promote;
 mod replay;
 mod retired;
 mod shadow;
+mod signature;
 mod start;
 
 use std::{collections::HashSet, sync::Arc};
 
 use arc_swap::ArcSwap;
 use placet_domain::{AgentName, Digest, GroupName, PersonName, PolicyRevision};
+use placet_ledger::VerifierKey;
 use placet_policy::{ConnectorModel, LoadErrors, PolicyConfig, PolicySource, Snapshot};
 
 use crate::{
@@ -30,6 +32,7 @@ pub use replay::{Flip, Forgotten, Replayed, Unused};
 
 pub(crate) use shadow::{DifferenceIndex, Tried};
 pub use shadow::{Differing, TriedCounts};
+pub use signature::{signature_file, signature_in, text_to_sign};
 
 /// What the operator decides about changes of policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub struct PolicyRules {
     pub second_person: SecondPerson,
     /// The group that this person is in.
     pub group: GroupName,
+    /// The keys of which one has to have signed whatever judges; empty if nobody has to.
+    pub signers: Vec<VerifierKey>,
     /// Whether the policy files lead: a changed file is put in force. Otherwise only a promotion does that.
     pub follow_files: bool,
 }
@@ -217,7 +222,7 @@ impl Default for PolicyRules {
     #[expect(clippy::expect_used, reason = "the name is a constant")]
     fn default() -> Self {
         let group = "security".parse().expect("a name");
-        Self { second_person: SecondPerson::Never, group, follow_files: true }
+        Self { second_person: SecondPerson::Never, group, signers: Vec::new(), follow_files: true }
     }
 }
 

@@ -37,6 +37,7 @@ mod scenarios {
     mod revisions;
     mod scope;
     mod sent;
+    mod signed;
     mod trials;
     mod year;
 }

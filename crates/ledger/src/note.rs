@@ -174,7 +174,8 @@ impl LogKey {
     }
 
     /// Signs `text`, which ends in a newline, and returns the whole note.
-    pub(crate) fn sign(&self, text: &str) -> String {
+    #[must_use]
+    pub fn sign(&self, text: &str) -> String {
         format!("{text}\n{}", self.signature_line(text))
     }
 

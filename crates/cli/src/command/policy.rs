@@ -14,6 +14,7 @@ mod recall;
 mod replay;
 mod revision;
 mod sarif;
+mod sign;
 mod telling;
 mod test;
 mod tools;
@@ -65,6 +66,8 @@ pub(crate) enum Verb {
     Show(revision::Show),
     /// Lay policy files out in the one way
     Fmt(fmt::Fmt),
+    /// Sign the policy files, for a server that takes only signed ones
+    Sign(sign::Sign),
     /// Check the policy files as the loader does, and more
     Lint(lint::Lint),
     /// Run the tests beside the policies
@@ -101,6 +104,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<Exit, Failure> 
         Verb::Show(wanted) => return revision::show(&wanted, context).await,
         Verb::Schema => schema(&context.client().get("/v1/policies").await?, context),
         Verb::Fmt(fmt) => return fmt::run(&fmt, context),
+        Verb::Sign(sign) => return sign::run(&sign, context),
         Verb::Lint(lint) => return lint::run(&lint, context).await,
         Verb::Test(test) => return test::run(&test, context).await,
         Verb::Coverage(coverage) => return coverage::run(&coverage, context).await,

@@ -130,6 +130,7 @@ fn what_the_documentation_of_policies_shows_parses() {
         &format!("placet policy promote --revision sha256:{}", "0".repeat(64)),
         &format!("placet policy approve sha256:{}", "0".repeat(64)),
         "placet policy rollback",
+        "placet policy sign --key signer.pem --name security@corp.example",
         "placet policy shadow",
         "placet policy replay candidate --days 30 --json",
         "placet policy replay --recorded",

@@ -109,6 +109,8 @@ struct Policy {
     second_person: Option<String>,
     second_person_group: Option<String>,
     #[serde(default)]
+    signers: Vec<String>,
+    #[serde(default)]
     facts: BTreeMap<String, String>,
 }
 
@@ -272,7 +274,9 @@ fn policy_rules(policy: &Policy) -> Result<PolicyRules, Wrong> {
         Some("widening") => SecondPerson::Widening,
         Some(_) => return Err(wrong("policy.second_person", "write `always`, `never` or `widening`")),
     };
-    Ok(PolicyRules { second_person, group, follow_files: policy.follow_files.unwrap_or(true) })
+    let signers = policy.signers.iter().map(|text| text.parse()).collect::<Result<_, _>>();
+    let signers = signers.map_err(|error: placet_ledger::KeyError| wrong("policy.signers", error))?;
+    Ok(PolicyRules { second_person, group, signers, follow_files: policy.follow_files.unwrap_or(true) })
 }
 
 /// Held requests carry agents' tokens as well.

@@ -11,6 +11,7 @@ use crate::Engine;
 
 use super::{
     Activation, Book, CandidateKind, Difference, Origin, ReloadError, SecondPerson, kept, retired::retire,
+    signature::unsigned,
 };
 
 /// A wish to change the policies.
@@ -275,8 +276,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Parsing and proving a large set takes seconds: calls must not wait for it.
+    /// Loads a set that is to judge. One that nobody has signed who has to is not loaded, wherever it comes from.
     pub(super) async fn load(&self, sources: Arc<Vec<PolicySource>>) -> Result<Loaded, LoadErrors> {
+        match unsigned(&self.policy_rules.signers, &sources) {
+            Some(why) => Err(LoadErrors::from(why)),
+            None => self.load_unsigned(sources).await,
+        }
+    }
+
+    /// Loads a set that judges nothing. Parsing and proving a large one takes seconds: calls must not wait for it.
+    pub(super) async fn load_unsigned(&self, sources: Arc<Vec<PolicySource>>) -> Result<Loaded, LoadErrors> {
         let config = self.policy_config();
         let loading = tokio::task::spawn_blocking(move || {
             let snapshot = Arc::new(Snapshot::load(&sources, &config)?);

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use placet_domain::Object;
+use placet_engine::signature_in;
 use placet_policy::formatted;
 
 use super::material::{Origin, sources};
@@ -26,7 +27,8 @@ pub(crate) fn run(fmt: &Fmt, context: &Context) -> Result<Exit, Failure> {
     let side = PolicySide::read(&context.config)?;
     let (mut changed, mut broken) = (Vec::new(), Vec::new());
     let sources = sources(&fmt.origin, &side)?;
-    for source in &sources {
+    // A signature is good as it is written.
+    for source in sources.iter().filter(|source| signature_in(&source.text).is_none()) {
         match formatted(&source.text) {
             Ok(text) if text == source.text => {}
             Ok(text) => {

@@ -119,7 +119,7 @@ impl Git {
 }
 
 /// The patterns of the configuration, relative to its folder.
-fn relative(config: &Config) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn relative(config: &Config) -> Result<Vec<PathBuf>, Failure> {
     let inside = |pattern: &PathBuf| {
         let relative = pattern.strip_prefix(&config.folder).unwrap_or(pattern).to_owned();
         match relative.components().all(|part| matches!(part, Component::Normal(_))) {
