@@ -84,6 +84,24 @@ impl Flow {
     }
 }
 
+impl Flow {
+    /// Reads back what [`Flow::to_json`] wrote of a run. Members that are not there were not looked up, or were empty.
+    #[must_use]
+    pub fn of_json(told: &Json) -> Self {
+        let labels = told.member("labels").and_then(Json::as_array);
+        let history = told.member("history").and_then(Json::as_object);
+        Self {
+            labels: labels.map(|all| all.iter().filter_map(|label| label.as_str()?.parse().ok()).collect()),
+            history: history.map(|counts| {
+                let counts = counts.members();
+                counts.filter_map(|(name, count)| Some((name.parse().ok()?, count.as_integer()?))).collect()
+            }),
+            provenance: told.member("provenance").map(Provenance::of_json),
+            effect: FlowEffect::of_receipt(told),
+        }
+    }
+}
+
 fn names(labels: &BTreeSet<Label>) -> Vec<&str> {
     labels.iter().map(Label::as_str).collect()
 }
@@ -119,8 +137,16 @@ mod tests {
             counts: vec!["sent".parse().unwrap()],
             reads: Some(Trust::Untrusted),
         };
-        let flow = Flow { effect: effect.clone(), ..Flow::default() };
+        let mut provenance = Provenance::default();
+        provenance.put("to", crate::Source::Untrusted);
+        let flow = Flow {
+            labels: Some(BTreeSet::from(["pii".parse().unwrap()])),
+            history: Some(BTreeMap::from([("sent".parse().unwrap(), 2)])),
+            provenance: Some(provenance),
+            effect: effect.clone(),
+        };
         assert_eq!(FlowEffect::of_receipt(&flow.to_json().into()), effect);
+        assert_eq!(Flow::of_json(&flow.to_json().into()), flow);
         assert!(Flow::default().to_json().is_empty());
         assert!(FlowEffect::of_receipt(&Json::Null).is_empty());
     }

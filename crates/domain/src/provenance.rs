@@ -45,14 +45,28 @@ impl Source {
 pub struct Provenance(BTreeMap<String, Source>);
 
 impl Provenance {
-    /// Notes that a value at this path comes from there.
+    /// Notes that a value at this path comes from there, and so does something below every path above it.
     pub fn put(&mut self, path: &str, source: Source) {
-        match self.0.get_mut(path) {
-            Some(known) => *known = source.max(*known),
-            None => {
-                self.0.insert(path.to_owned(), source);
+        let above = path.match_indices('.').filter_map(|(at, _)| path.get(..at));
+        for path in above.chain([path]) {
+            match self.0.get_mut(path) {
+                Some(known) => *known = source.max(*known),
+                None => {
+                    self.0.insert(path.to_owned(), source);
+                }
             }
         }
+    }
+
+    /// Reads back paths by source, as a receipt has them.
+    #[must_use]
+    pub fn of_json(told: &Json) -> Self {
+        let mut provenance = Self::default();
+        for source in Source::ALL {
+            let paths = told.member(source.as_str()).and_then(Json::as_array).unwrap_or_default();
+            paths.iter().filter_map(Json::as_str).for_each(|path| provenance.put(path, source));
+        }
+        provenance
     }
 
     /// The source of a path.
@@ -104,12 +118,15 @@ mod tests {
         provenance.put("to", Source::Untrusted);
         provenance.put("to", Source::Mandate);
         provenance.put("cc", Source::Mandate);
+        provenance.put("address.city", Source::Unknown);
+        provenance.put("address.street", Source::Mandate);
         assert_eq!(provenance.source("to"), Some(Source::Untrusted));
-        assert_eq!(provenance.paths(Source::Mandate).collect::<Vec<_>>(), ["cc"]);
-        assert_eq!(
-            Json::Object(provenance.to_json()).canonical(),
-            r#"{"mandate":["cc"],"untrusted":["to"]}"#
-        );
+        assert_eq!(provenance.paths(Source::Mandate).collect::<Vec<_>>(), ["address.street", "cc"]);
+        let told = Json::Object(provenance.to_json());
+        let expected =
+            r#"{"mandate":["address.street","cc"],"unknown":["address","address.city"],"untrusted":["to"]}"#;
+        assert_eq!(told.canonical(), expected);
+        assert_eq!(Provenance::of_json(&told), provenance);
     }
 
     #[test]

@@ -289,7 +289,7 @@ impl Tracing<'_> {
                     // Names of members are the agent's words as well where a schema leaves them open.
                     let below = format!("{path}.{name}");
                     if self.asking.left == 0 {
-                        self.put(path, Source::Untrusted);
+                        self.provenance.put(path, Source::Untrusted);
                         return;
                     }
                     self.value(&below, value);
@@ -303,15 +303,7 @@ impl Tracing<'_> {
         if let Some(value) = spellings.first() {
             (self.visit)(value, source);
         }
-        self.put(path, source);
-    }
-
-    /// Notes a source for a path and all that it is below of.
-    fn put(&mut self, path: &str, source: Source) {
         self.provenance.put(path, source);
-        for (at, _) in path.match_indices('.') {
-            self.provenance.put(path.get(..at).unwrap_or_default(), source);
-        }
     }
 }
 

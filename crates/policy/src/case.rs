@@ -48,6 +48,8 @@ pub struct Case {
     pub params: Object,
     /// What resolvers would tell: by kind, then by id.
     pub resources: BTreeMap<String, BTreeMap<String, Object>>,
+    /// What the run has done and read before the call. What is not here it has not; values of no source are made up.
+    pub flow: Flow,
     /// What was used before the call, by the name of a usage. What is not here is nothing; limits have room.
     pub usage: BTreeMap<UsageName, Amount>,
     /// Gates that an approval lifts.
@@ -119,6 +121,7 @@ impl Case {
             let attributes = self.resources.get(&resource.kind)?.get(&resource.id)?.clone();
             Some(ResourceFacts { attributes, fetched: self.now })
         });
+        let flow = snapshot.supposed_flow(&self.flow, &call)?;
         let mut request = AccessRequest {
             now: self.now,
             agent: Arc::new(agent),
@@ -128,7 +131,7 @@ impl Case {
             pin: None,
             resource,
             facts,
-            flow: Flow::default(),
+            flow,
             lifted: self.lifted.clone(),
             granted: Vec::new(),
             opinions: Vec::new(),

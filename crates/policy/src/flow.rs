@@ -3,6 +3,7 @@
 
 mod kept;
 mod path;
+mod supposed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

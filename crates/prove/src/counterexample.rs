@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use cedar_policy::{EntityUid, EvalResult};
 use cedar_policy_symcc::Env;
 use placet_domain::{
-    Amount, ConnectorName, GroupName, Json, Mandate, Number, Object, Operation, Person, PersonName, Tier,
-    Timestamp, UsageName,
+    Amount, ConnectorName, Flow, GroupName, Json, Mandate, Number, Object, Operation, Person, PersonName,
+    Tier, Timestamp, UsageName,
 };
 use placet_policy::{Case, Expectation, ExpectedVerdict, Who};
 
@@ -30,9 +30,14 @@ pub(crate) fn of(
     name: String,
     expected: Vec<ExpectedVerdict>,
 ) -> Result<Counterexample, String> {
-    let case = Reader { found, rules }.case(name, expected)?;
+    let mut case = Reader { found, rules }.case(name, expected)?;
     let snapshot = rules.workbench.snapshot();
-    let decision = snapshot.decide(&case.request(snapshot)?);
+    let request = case.request(snapshot).or_else(|_| {
+        // The solver may have named arguments that the call does not have.
+        case.flow.provenance = None;
+        case.request(snapshot)
+    })?;
+    let decision = snapshot.decide(&request);
     let confirmed = !case.expects.differences(&decision).is_empty();
     Ok(Counterexample { case, confirmed })
 }
@@ -64,6 +69,7 @@ impl Reader<'_> {
             operation,
             params,
             resources: self.resources(),
+            flow: self.flow(),
             usage: self.usage(),
             lifted: Vec::new(),
             expects: Expectation { verdicts, because: None, error: None, obligations: None },
@@ -196,6 +202,14 @@ impl Reader<'_> {
             all.with_some(name, self.attribute(resource, name).as_ref().and_then(json))
         });
         BTreeMap::from([(kind, BTreeMap::from([(resource.id().unescaped().to_owned(), facts)]))])
+    }
+
+    /// What the run has done and read.
+    fn flow(&self) -> Flow {
+        let told = ["labels", "history", "provenance"].into_iter().fold(Object::new(), |told, name| {
+            told.with_some(name, self.context(name).as_ref().and_then(json))
+        });
+        Flow::of_json(&told.into())
     }
 
     fn usage(&self) -> BTreeMap<UsageName, Amount> {

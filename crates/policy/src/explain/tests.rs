@@ -74,6 +74,7 @@ fn case(arguments: &str, change: impl FnOnce(&mut Case)) -> Case {
             "Deal".to_owned(),
             BTreeMap::from([("789".to_owned(), Object::new().with("owner", "dana"))]),
         )]),
+        flow: placet_domain::Flow::default(),
         usage: BTreeMap::new(),
         lifted: Vec::new(),
         expects: Expectation {

@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use placet_domain::{
-    AccessRequest, Charge, CounterKey, Flow, FlowEffect, Giver, Grant, GrantState, Json, Level, Meter,
-    Object, Operation, Opinion, OpinionVerdict, Provenance, Source, Timestamp, Usage,
+    AccessRequest, Charge, CounterKey, Flow, Giver, Grant, GrantState, Json, Level, Meter, Object, Operation,
+    Opinion, OpinionVerdict, Source, Timestamp, Usage,
 };
 
 use super::{ReplayError, integer, member, parsed, text};
@@ -68,23 +68,7 @@ pub(super) fn flow(flow: &Flow) -> Object {
 }
 
 pub(super) fn read_flow(kept: &Json) -> Result<Flow, ReplayError> {
-    let flow = member(kept, "flow")?;
-    let labels = flow.member("labels").map(|_| super::read_names(flow, "labels")).transpose()?;
-    let history = flow.member("history").and_then(Json::as_object).map(|counts| {
-        let count =
-            |(name, count): (&str, &Json)| Ok((parsed(name)?, count.as_integer().unwrap_or_default()));
-        counts.members().map(count).collect::<Result<_, ReplayError>>()
-    });
-    let provenance = flow.member("provenance").map(|sources| {
-        let mut provenance = Provenance::default();
-        for source in Source::ALL {
-            let paths = sources.member(source.as_str()).and_then(Json::as_array).unwrap_or_default();
-            paths.iter().filter_map(Json::as_str).for_each(|path| provenance.put(path, source));
-        }
-        provenance
-    });
-    let labels = labels.map(Vec::into_iter).map(Iterator::collect);
-    Ok(Flow { labels, history: history.transpose()?, provenance, effect: FlowEffect::default() })
+    Ok(Flow::of_json(member(kept, "flow")?))
 }
 
 /// What the counters showed that were read, and those that had no room.
@@ -184,7 +168,7 @@ pub(super) fn read_opinions(kept: &Json) -> Result<Vec<Opinion>, ReplayError> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use placet_domain::{Amount, Digest};
+    use placet_domain::{Amount, Digest, FlowEffect, Provenance};
 
     use super::*;
 

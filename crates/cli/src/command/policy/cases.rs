@@ -6,7 +6,8 @@ use std::{
 };
 
 use placet_domain::{
-    Amount, GroupName, Json, Mandate, Number, Object, Operation, Person, PolicyId, Tier, Timestamp, UsageName,
+    Amount, Flow, FlowEffect, GroupName, Json, Mandate, Number, Object, Operation, Person, PolicyId,
+    Provenance, Source, Tier, Timestamp, UsageName,
 };
 use placet_policy::{Case, Expectation, Who};
 use serde::Deserialize;
@@ -78,6 +79,12 @@ struct Entry {
     #[serde(default)]
     resource: BTreeMap<String, BTreeMap<String, Value>>,
     #[serde(default)]
+    labels: Vec<String>,
+    #[serde(default)]
+    history: BTreeMap<String, i64>,
+    #[serde(default)]
+    provenance: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
     usage: BTreeMap<String, Value>,
     #[serde(default)]
     lifted: Vec<String>,
@@ -147,6 +154,7 @@ impl Scene<'_> {
         }
         let now = entry.now.as_ref().map_or(Ok(self.now), moment)?;
         let lifted = entry.lifted.iter().map(|id| parsed::<PolicyId>(id)).collect::<Result<Vec<_>, _>>()?;
+        let flow = flow(entry)?;
         let usage = entry.usage.iter().map(|(name, value)| amount(name, value)).collect::<Result<_, _>>();
         let usage: BTreeMap<UsageName, Amount> = usage?;
         let mut cases = Vec::new();
@@ -165,6 +173,7 @@ impl Scene<'_> {
                         params: params(&operation, arguments),
                         operation: operation.clone(),
                         resources: known.clone(),
+                        flow: flow.clone(),
                         usage: usage.clone(),
                         lifted: lifted.clone(),
                         expects: expects.clone(),
@@ -176,6 +185,28 @@ impl Scene<'_> {
         }
         Ok(cases)
     }
+}
+
+/// What the run of a test has done and read.
+fn flow(entry: &Entry) -> Result<Flow, String> {
+    let labels = entry.labels.iter().map(|label| parsed(label)).collect::<Result<_, _>>()?;
+    let history = entry.history.iter().map(|(name, count)| Ok((parsed(name)?, *count)));
+    let mut provenance = Provenance::default();
+    for (word, paths) in &entry.provenance {
+        let source = Source::ALL.into_iter().find(|source| source.as_str() == word).ok_or_else(|| {
+            format!(
+                "`{word}` is no source of values; there are {}",
+                listed(Source::ALL.map(Source::as_str).into_iter())
+            )
+        })?;
+        paths.iter().for_each(|path| provenance.put(path, source));
+    }
+    Ok(Flow {
+        labels: Some(labels),
+        history: Some(history.collect::<Result<_, String>>()?),
+        provenance: Some(provenance),
+        effect: FlowEffect::default(),
+    })
 }
 
 fn expectation(entry: &Entry) -> Result<Expectation, String> {
@@ -240,6 +271,7 @@ pub(crate) fn of_agent(agent: &placet_domain::Agent, now: Timestamp) -> Option<C
         operation: Operation::Complete,
         params: Object::new(),
         resources: BTreeMap::new(),
+        flow: Flow::default(),
         usage: BTreeMap::new(),
         lifted: Vec::new(),
         expects: Expectation { verdicts: Vec::new(), because: None, error: None, obligations: None },

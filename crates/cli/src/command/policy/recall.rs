@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use clap::Args;
-use placet_domain::{GroupName, Json, Mandate, Object, Opening, Person, Timestamp};
+use placet_domain::{Flow, GroupName, Json, Mandate, Object, Opening, Person, Timestamp};
 use placet_policy::{Case, Expectation, Who, Workbench};
 
 use super::cases::{json_object, operation, params, parsed, tier};
@@ -129,6 +129,7 @@ impl Recalled {
             operation,
             params,
             resources: BTreeMap::new(),
+            flow: receipt.member("flow").map(Flow::of_json).unwrap_or_default(),
             usage: BTreeMap::new(),
             lifted: lifted.iter().filter_map(Json::as_str).map(parsed).collect::<Result<_, _>>()?,
             expects: Expectation {

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use placet_domain::{AgentName, GroupName, Json, Mandate, Object, Person, PersonName, Timestamp, Verdict};
+use placet_domain::{
+    AgentName, Flow, GroupName, Json, Mandate, Object, Person, PersonName, Timestamp, Verdict,
+};
 use placet_engine::ports::Clock as _;
 use placet_policy::{Case, Expectation, ExpectedVerdict, Explanation, Who, Workbench};
 
@@ -222,6 +224,7 @@ fn read(why: &Why, who: Who) -> Result<Case, String> {
         operation,
         params,
         resources: BTreeMap::new(),
+        flow: Flow::default(),
         usage: BTreeMap::new(),
         lifted: Vec::new(),
         expects: Expectation {

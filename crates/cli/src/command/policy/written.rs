@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use placet_domain::{Json, Object, Operation};
+use placet_domain::{Flow, Json, Object, Operation, Source};
 use placet_policy::Case;
 
 /// The test as a file of its own, with everything it needs.
@@ -34,6 +34,7 @@ pub(crate) fn to_toml(case: &Case, comment: &str) -> String {
     let call = format!("{}.{}", case.connector, case.operation.name());
     let _ = writeln!(text, "call = {}", quoted(&call));
     let _ = writeln!(text, "args = {}", quoted(&Json::Object(arguments(case)).canonical()));
+    flow(case, &mut text);
     if !case.usage.is_empty() {
         let members: Vec<String> =
             case.usage.iter().map(|(name, amount)| format!("{} = {amount}", quoted(name.as_str()))).collect();
@@ -77,6 +78,26 @@ fn mandate(case: &Case, text: &mut String) {
     }
     if !members.is_empty() {
         let _ = writeln!(text, "mandate = {{ {} }}", members.join(", "));
+    }
+}
+
+fn flow(case: &Case, text: &mut String) {
+    let Flow { labels, history, provenance, effect: _ } = &case.flow;
+    if let Some(labels) = labels.as_ref().filter(|labels| !labels.is_empty()) {
+        let _ = writeln!(text, "labels = {}", array(labels.iter().map(|label| label.as_str())));
+    }
+    if let Some(history) = history.as_ref().filter(|history| !history.is_empty()) {
+        let members: Vec<String> =
+            history.iter().map(|(name, count)| format!("{} = {count}", quoted(name.as_str()))).collect();
+        let _ = writeln!(text, "history = {{ {} }}", members.join(", "));
+    }
+    if let Some(provenance) = provenance.as_ref().filter(|provenance| !provenance.is_empty()) {
+        let members: Vec<String> = Source::ALL
+            .into_iter()
+            .filter(|source| provenance.paths(*source).next().is_some())
+            .map(|source| format!("{} = {}", source.as_str(), array(provenance.paths(source))))
+            .collect();
+        let _ = writeln!(text, "provenance = {{ {} }}", members.join(", "));
     }
 }
 
@@ -139,6 +160,9 @@ mod tests {
             who = "a"
             call = "crm.update_deal"
             args = { deal_id = "7 8", amount = 5, rate = 0.25 }
+            labels = ["secret"]
+            history = { looked = 2 }
+            provenance = { mandate = ["deal_id"], untrusted = ["notes"] }
             usage = { deals = 5, spent = 1.5 }
             lifted = ["k1"]
             verdict = "deny"
