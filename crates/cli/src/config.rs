@@ -1,6 +1,7 @@
 //! `placet.toml`: read completely before anything is opened or bound.
 //! `config/file.rs` is what people type; here is what the program uses.
 
+mod anomaly_hook;
 mod application;
 mod connector;
 mod control;
@@ -12,6 +13,7 @@ mod issuer;
 mod oauth;
 mod people;
 mod registry;
+mod risk;
 mod transmitter;
 mod usage;
 
@@ -22,9 +24,11 @@ use std::{
     time::Duration,
 };
 
-use placet_connect::{ConnectorConfig, DecisionPointConfig};
+use placet_connect::{AnomalyHookConfig, ConnectorConfig, DecisionPointConfig};
 use placet_domain::limits;
-use placet_engine::{DecisionRules, DpopRule, ExternalPoint, PolicyRules, RegistryRules, TrustedIssuer};
+use placet_engine::{
+    AnomalyHook, DecisionRules, DpopRule, ExternalPoint, PolicyRules, RegistryRules, TrustedIssuer,
+};
 use placet_identity::EventReceiver;
 use placet_policy::{FactType, PolicyConfig, PolicySource};
 
@@ -73,6 +77,10 @@ pub(crate) struct Config {
     pub(crate) external: Vec<ExternalPoint>,
     /// Decision points of others: how they are asked.
     pub(crate) decision_points: Vec<DecisionPointConfig>,
+    /// Others who look at calls before they are decided: what their silence means.
+    pub(crate) hooks: Vec<AnomalyHook>,
+    /// The same: how they are asked.
+    pub(crate) anomaly_hooks: Vec<AnomalyHookConfig>,
     /// Systems whose tokens are believed.
     pub(crate) issuers: Vec<TrustedIssuer>,
     /// What is asked of credentials.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use placet_connect::{HttpDecisionPoints, McpConnectors, Safe, Web};
+use placet_connect::{HttpAnomalyHooks, HttpDecisionPoints, McpConnectors, Safe, Web};
 use placet_control::{Access, Bound, Control, ControlConfig, Directory};
 use placet_domain::Timestamp;
 use placet_engine::{
@@ -146,6 +146,7 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
         connectors: failpoint::around(connectors.clone()),
         notifier: Arc::new(LogNotifier),
         decision_points: Arc::new(HttpDecisionPoints::new(config.decision_points.clone())?),
+        anomaly_hooks: Arc::new(HttpAnomalyHooks::new(config.anomaly_hooks.clone())?),
     };
     let engine = Arc::new(Engine::new(engine_config(&config, tokens), ports));
 
@@ -253,6 +254,7 @@ fn engine_config(config: &Config, tokens: KeySet) -> EngineConfig {
         decisions: config.decisions.clone(),
         policy_rules: config.policy_rules.clone(),
         external: config.external.clone(),
+        hooks: config.hooks.clone(),
     }
 }
 

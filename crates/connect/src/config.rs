@@ -105,6 +105,14 @@ pub enum ConfigError {
         /// The rule it breaks.
         rule: &'static str,
     },
+    /// An anomaly hook that cannot be asked.
+    #[error("anomaly hook `{name}`: {rule}")]
+    AnomalyHook {
+        /// Which.
+        name: String,
+        /// The rule it breaks.
+        rule: &'static str,
+    },
     /// TLS could not be set up.
     #[error("TLS cannot be set up")]
     Tls(#[source] rustls::Error),

@@ -4,19 +4,12 @@
 use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use http::{HeaderValue, Uri, header};
 use placet_domain::{Json, Object};
 use placet_engine::ports::{DecisionPointError, DecisionPoints};
 use secrecy::ExposeSecret as _;
 
-use crate::{ConfigError, Secret, web::admitted};
+use crate::{ConfigError, Secret, ask::Asker, web::admitted};
 
 /// How a decision point is asked.
 #[derive(Debug, Clone)]
@@ -45,7 +38,7 @@ pub enum Interface {
 /// Asks the configured decision points.
 #[derive(Debug)]
 pub struct HttpDecisionPoints {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    asker: Asker,
     points: HashMap<String, Point>,
 }
 
@@ -56,9 +49,6 @@ struct Point {
     authorization: Option<HeaderValue>,
     deadline: Duration,
 }
-
-/// Largest answer, bytes.
-const ANSWER_BYTES: usize = 64 * 1024;
 
 impl HttpDecisionPoints {
     /// Takes the operator's decision points. Connects to nothing yet.
@@ -82,16 +72,7 @@ impl HttpDecisionPoints {
             let point = Point { uri, interface: config.interface, authorization, deadline: config.deadline };
             points.insert(config.name, point);
         }
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider())
-            .map_err(ConfigError::Tls)?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), points })
+        Ok(Self { asker: Asker::new()?, points })
     }
 }
 
@@ -99,34 +80,14 @@ impl HttpDecisionPoints {
 impl DecisionPoints for HttpDecisionPoints {
     async fn ask(&self, name: &str, question: Object) -> Result<bool, DecisionPointError> {
         let point = self.points.get(name).ok_or_else(|| error("it is not configured"))?;
-        let within = tokio::time::timeout(point.deadline, self.exchange(point, question)).await;
-        within.map_err(|_| error(&format!("it takes longer than {} ms", point.deadline.as_millis())))?
-    }
-}
-
-impl HttpDecisionPoints {
-    async fn exchange(&self, point: &Point, question: Object) -> Result<bool, DecisionPointError> {
         let body = match point.interface {
             Interface::Authzen => question,
             Interface::Opa => Object::new().with("input", question),
         };
-        let mut request = Request::new(Full::new(Bytes::from(Json::Object(body).canonical())));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = point.uri.clone();
-        let headers = request.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(value) = &point.authorization {
-            headers.insert(header::AUTHORIZATION, value.clone());
-        }
-        let response = self.client.request(request).await;
-        let response = response.map_err(|_| error("it cannot be reached"))?;
-        if response.status() != StatusCode::OK {
-            return Err(error(&format!("it answers {}", response.status().as_u16())));
-        }
-        let body = Limited::new(response.into_body(), ANSWER_BYTES).collect().await;
-        let body = body.map_err(|_| error("its answer ended early or is larger than 64 KiB"))?.to_bytes();
-        let answer = Json::parse(&body).map_err(|_| error("its answer is not strict JSON"))?;
+        let authorization = point.authorization.clone().map(|value| (header::AUTHORIZATION, value));
+        let asked =
+            self.asker.post(&point.uri, authorization, Json::Object(body).canonical(), point.deadline);
+        let answer = asked.await.map_err(DecisionPointError)?;
         read(point.interface, &answer).ok_or_else(|| error("its answer is no decision"))
     }
 }

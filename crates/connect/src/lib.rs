@@ -1,6 +1,8 @@
 //! Outbound connectors: MCP over HTTP and over a child process's standard streams.
 //! They send what the engine placeted and nothing else. No decision is taken here.
 
+mod anomaly_hooks;
+mod ask;
 mod config;
 mod connector;
 mod connectors;
@@ -19,7 +21,9 @@ mod tests;
 #[cfg(test)]
 mod upstream;
 mod web;
+mod webhook;
 
+pub use anomaly_hooks::{AnomalyHookConfig, HttpAnomalyHooks};
 pub use config::{ConfigError, ConnectorConfig, Secret, Transport};
 pub use connectors::McpConnectors;
 pub use decision_points::{DecisionPointConfig, HttpDecisionPoints, Interface};

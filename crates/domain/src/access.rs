@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Agent, Flow, Grant, Instance, Opinion, Person, Pin, PolicyId, Resource, ResourceFacts, Timestamp,
-    ToolCall, Usage,
+    Agent, Flow, Grant, Instance, Observed, Opinion, Person, Pin, PolicyId, Resource, ResourceFacts,
+    Timestamp, ToolCall, Usage,
 };
 
 /// Everything a decision depends on, besides the policy set.
@@ -28,6 +28,8 @@ pub struct AccessRequest {
     pub facts: Option<ResourceFacts>,
     /// What the run has done and seen before, and where the arguments come from.
     pub flow: Flow,
+    /// What was observed for its risk.
+    pub observed: Observed,
     /// Gates that a valid approval of exactly this call lifts.
     pub lifted: Vec<PolicyId>,
     /// Grants for a time at hand for this agent, tool and resource.

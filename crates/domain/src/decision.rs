@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{Charge, Digest, Exceeded, GroupName, Obligation, PolicyId};
+use crate::{Charge, Digest, Exceeded, GroupName, Obligation, PolicyId, Risk};
 
 /// The outcome of judging one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub struct Decision {
     pub charges: Vec<Charge>,
     /// The policy set that was in force.
     pub revision: PolicyRevision,
-    /// 0 to 100, as far as it is known.
-    pub risk: u8,
+    /// How risky it is, as far as that is known.
+    pub risk: Risk,
     /// Nothing but a grant is missing, and one for a time could be asked for.
     pub requestable: bool,
 }

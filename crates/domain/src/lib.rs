@@ -27,6 +27,7 @@ mod person;
 mod provenance;
 mod receipt;
 mod resource;
+mod risk;
 mod suggestion;
 mod timestamp;
 mod tool;
@@ -70,6 +71,7 @@ pub use receipt::{
     Refund, RegistryChange, RegistryReceipt,
 };
 pub use resource::{Resource, ResourceFacts};
+pub use risk::{Drift, Footprint, Habit, HookAnswer, Observed, ParseHabitError, Risk, RiskPart};
 pub use suggestion::{Asked, Effect, Suggestion, suggest};
 pub use timestamp::{ParseTimestampError, Timestamp};
 pub use tool::{Pin, ToolDefinition};

@@ -90,6 +90,18 @@ pub const FLOW_MARKS_ALL: usize = 1 << 23;
 pub const FLOW_ANSWER_BYTES: usize = 1 << 20;
 /// Values of one call's arguments whose source is told; the others count as untrusted.
 pub const FLOW_VALUES: usize = 1_024;
+/// How long an agent's habits are remembered when `[risk]` does not say.
+pub const HABITS_LIFE: Duration = days(30);
+/// How long they may be remembered at most: a start reads the log that far back.
+pub const HABITS_LIFE_MOST: Duration = days(90);
+/// Habits of one agent that are remembered; what does not fit is new each time.
+pub const HABITS: usize = 4_096;
+/// Destinations of one call that are told apart; those beyond are new.
+pub const DESTINATIONS: usize = 16;
+/// Depth to which the names of arguments make their shape.
+pub const SHAPE_DEPTH: usize = 6;
+/// Anomaly hooks that one configuration may name.
+pub const ANOMALY_HOOKS: usize = 8;
 
 /// How long a request for a grant waits for its answer.
 pub const GRANT_WAIT: Duration = Duration::from_secs(4 * 60 * 60);

@@ -462,6 +462,10 @@ fn put_request(body: &mut Object, request: &AccessRequest) {
     if !flow.is_empty() {
         body.set("flow", flow);
     }
+    let observed = request.observed.to_json();
+    if !observed.is_empty() {
+        body.set("observed", observed);
+    }
     if !request.opinions.is_empty() {
         let opinions: Vec<Json> = request.opinions.iter().map(|opinion| opinion.to_json().into()).collect();
         body.set("opinions", opinions);
@@ -493,7 +497,10 @@ fn accessed(request: &AccessRequest) -> Option<String> {
 
 fn put_decision(body: &mut Object, decision: &Decision) {
     body.set("policy", decision.revision.to_string());
-    body.set("risk", i64::from(decision.risk));
+    body.set("risk", i64::from(decision.risk.score));
+    if !decision.risk.parts.is_empty() {
+        body.set("risk_parts", decision.risk.parts_to_json());
+    }
     let reasons: Vec<&str> =
         decision.reasons.iter().take(REASONS).map(|reason| reason.policy.as_str()).collect();
     body.set("reasons", reasons);

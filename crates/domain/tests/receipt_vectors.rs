@@ -133,7 +133,7 @@ fn a_receipt_of_a_question_says_who_asked_about_whom() {
         obligations: Vec::new(),
         charges: Vec::new(),
         revision: PolicyRevision(Digest::of(b"policies")),
-        risk: 40,
+        risk: placet_domain::Risk::of_group(40),
         requestable: false,
     };
     let code = Some(Code::NoGrant);
@@ -163,6 +163,48 @@ fn a_receipt_of_a_run_with_a_past_is_these_bytes() {
 }
 
 #[test]
+fn a_receipt_of_a_call_out_of_the_ordinary_is_these_bytes() {
+    use placet_domain::{Drift, Footprint, Habit, HookAnswer, Observed, Risk, RiskPart};
+    let part = |of: &str, points, why: &str| RiskPart { of: of.to_owned(), points, why: why.to_owned() };
+    let hook = HookAnswer {
+        of: "hook:fraud".parse().unwrap(),
+        points: 20,
+        vetoes: false,
+        silent: true,
+        why: "the anomaly hook `fraud` gave no answer: it takes longer than 250 ms".to_owned(),
+    };
+    let drift = Drift {
+        first_tool: true,
+        first_destinations: 1,
+        first_shape: true,
+        recent: 4,
+        usual: 12,
+        footprint: Footprint {
+            destinations: vec![Habit::of("destination", &["example.com"])],
+            shape: Some(Habit::of("shape", &["crm", "update_deal", "{}"])),
+        },
+    };
+    let observed = Observed { drift: Some(drift), hooks: vec![hook.clone()] };
+    let request = AccessRequest { observed, ..request() };
+    let silent = ClientFacts::default();
+    let decision = Decision {
+        verdict: Verdict::Allow,
+        reasons: Vec::new(),
+        obligations: Vec::new(),
+        charges: Vec::new(),
+        revision: PolicyRevision(Digest::of(b"policies")),
+        risk: Risk::of_parts(vec![
+            part("group", 40, "`crm.update_deal` is in `write`"),
+            part("first_tool", 15, "`deal-update-agent` has not used `crm.update_deal` in 30 days"),
+            part("hook:fraud", 20, &hook.why),
+        ]),
+        requestable: false,
+    };
+    let receipt = DecisionReceipt { decision: Ok(&decision), ..judged(&request, &silent) };
+    check("decision-risk", &receipt.to_json());
+}
+
+#[test]
 fn a_receipt_tells_what_policies_on_trial_would_have_decided() {
     let silent = ClientFacts::default();
     let known = request();
@@ -172,7 +214,7 @@ fn a_receipt_tells_what_policies_on_trial_would_have_decided() {
         obligations: Vec::new(),
         charges: Vec::new(),
         revision: PolicyRevision(Digest::of(policies)),
-        risk: 40,
+        risk: placet_domain::Risk::of_group(40),
         requestable: false,
     };
     let made = decision(Verdict::Allow, "own-deals", b"policies");
@@ -493,7 +535,7 @@ fn decision(verdict: Verdict, policies: &[&str]) -> Decision {
         obligations: Vec::new(),
         charges: Vec::new(),
         revision: revision(),
-        risk: 40,
+        risk: placet_domain::Risk::of_group(40),
         requestable: false,
     }
 }
@@ -572,6 +614,7 @@ fn request() -> AccessRequest {
         resource: Some(Resource { kind: "Deal".into(), id: "789".into() }),
         facts: Some(ResourceFacts { attributes: facts, fetched: now() }),
         flow: placet_domain::Flow::default(),
+        observed: placet_domain::Observed::default(),
         lifted: Vec::new(),
         granted: Vec::new(),
         usage: Usage::default(),

@@ -7,7 +7,7 @@ use placet_identity::{Deployment, EventReceiver, KeySet, TokenVerifier};
 use placet_policy::{PolicyConfig, PolicySource, Snapshot};
 
 use crate::{
-    DecisionRules, DpopRule, ExternalPoint, PolicyRules, Ports, RegistryRules, TrustedIssuer,
+    AnomalyHook, DecisionRules, DpopRule, ExternalPoint, PolicyRules, Ports, RegistryRules, TrustedIssuer,
     catalogue::Catalogue,
     credentials::Credentialing,
     directory::provision,
@@ -19,6 +19,7 @@ use crate::{
     limits::{Counters, Covered},
     policies::{Book, DifferenceIndex, Trials, Tried, no_trials},
     registry::UsageIndex,
+    risk::Habits,
 };
 
 /// What the operator decides.
@@ -46,6 +47,8 @@ pub struct EngineConfig {
     pub policy_rules: PolicyRules,
     /// Decision points of others that are asked besides our policies.
     pub external: Vec<ExternalPoint>,
+    /// Others who look at calls before they are decided.
+    pub hooks: Vec<AnomalyHook>,
 }
 
 /// Judges calls, and lets happen what may happen.
@@ -86,6 +89,9 @@ pub struct Engine {
     pub(crate) covered: tokio::sync::Mutex<Option<Covered>>,
     /// What runs have done and seen, where anything is declared about it.
     pub(crate) flows: Option<Flows>,
+    /// What agents do, where the risk is declared.
+    pub(crate) habits: Option<Habits>,
+    pub(crate) hooks: Vec<AnomalyHook>,
 }
 
 impl Engine {
@@ -104,6 +110,7 @@ impl Engine {
             decisions,
             policy_rules,
             external,
+            hooks,
         } = config;
         // Before anything is asked of the people: who is here, and who has left.
         provision(&ports);
@@ -113,6 +120,7 @@ impl Engine {
             lending: Lending::with(ports.grants.grants()),
             credentialing: Credentialing::new(issuers, dpop, &*ports.entropy),
             flows: Flows::new(&policy.flow, &*ports.entropy),
+            habits: Habits::new(policy.risk.as_ref()),
             ports,
             verifier: TokenVerifier::with_keys(deployment.clone(), tokens.verifying().clone()),
             deployment,
@@ -131,6 +139,7 @@ impl Engine {
             registry,
             decisions,
             external,
+            hooks,
             agents_changing: tokio::sync::Mutex::new(()),
             directory_changing: tokio::sync::Mutex::new(()),
             usage: Arc::default(),

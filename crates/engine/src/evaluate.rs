@@ -151,6 +151,7 @@ impl Engine {
     async fn judge_question(&self, question: Question<'_>, now: Timestamp) -> Result<Judged, Stopped> {
         let Question { asker, subject, addressed, asking, edits, .. } = question;
         let (policies, request) = self.request_of(asker, subject, addressed, now).await?;
+        let request = self.ask_hooks(&policies, request).await;
         let metered = left_to(edits, self.decide(&policies, request)?)?;
         let Metered { request, decision, charged } = self.consult(metered).await;
         let evidence = match asking {

@@ -8,6 +8,8 @@ mod marks;
 mod rebuild;
 mod text;
 
+pub(crate) use rebuild::first_since;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{

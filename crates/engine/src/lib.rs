@@ -36,6 +36,7 @@ mod record;
 mod recover;
 mod registry;
 mod resolve;
+mod risk;
 mod route;
 mod scope;
 mod search;
@@ -74,5 +75,6 @@ pub use registry::{
     ChangeError, DefaultScope, Dossier, HistoryEntry, LifeNotice, Lookup, NoPerson, ParseLookupError,
     ProposalAnswer, RegisterError, Registration, RegistryRules, Step, StepKind, Ticked, Usage, Used, Who,
 };
+pub use risk::{AnomalyHook, Silence};
 pub use route::{Route, RouteError};
 pub use search::{Found, Match, Page, Wanted};

@@ -54,6 +54,9 @@ impl Engine {
         // The tool's pin, the resource, and its facts: looked up, never the agent's word.
         let request = self.resolve(&policies, &caller, call, now).await?;
 
+        // Whoever looks for what is out of the ordinary.
+        let request = self.ask_hooks(&policies, request).await;
+
         // Pure and total: the same request under the same rules gives the same decision. If it allows, it is charged.
         let metered = self.decide(&policies, request)?;
 

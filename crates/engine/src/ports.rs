@@ -2,6 +2,7 @@
 //! Each contract (ordering, durability, idempotence) is in the trait's documentation and holds for every implementation.
 
 mod accounts;
+mod anomaly_hooks;
 mod directory;
 mod extracts;
 mod logins;
@@ -22,6 +23,7 @@ use tokio::sync::mpsc;
 use crate::{LifeNotice, Passage, Placet};
 
 pub use accounts::{AccessKey, AccessKind, Account, Accounts};
+pub use anomaly_hooks::{AnomalyHooks, HookError, HookQuestion, HookReply};
 pub use directory::{Directory, Provisioned};
 pub use extracts::{Extracts, PendingExtract};
 pub use logins::{LoginError, LoginStep, SignedIn, Vault, Withdrawal};
@@ -69,6 +71,8 @@ pub struct Ports {
     pub notifier: Arc<dyn Notifier>,
     /// Decision points of others.
     pub decision_points: Arc<dyn DecisionPoints>,
+    /// Others who look for what is out of the ordinary.
+    pub anomaly_hooks: Arc<dyn AnomalyHooks>,
 }
 
 /// Wall-clock time, read once a call.

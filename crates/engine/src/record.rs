@@ -168,6 +168,7 @@ impl Engine {
     fn note_on_run(&self, judged: &Judged) -> Option<Awaited> {
         let request = judged.request.as_ref()?;
         let may_go = judged.refusal.is_none() && judged.decision.is_some();
+        self.note_habits(request, may_go);
         self.note_decision(request, may_go)
     }
 

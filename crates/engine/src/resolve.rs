@@ -1,8 +1,8 @@
 //! From a parsed call to the complete input of a decision: the tool's pin, the resource, its facts, the people.
 
 use placet_domain::{
-    AccessRequest, Code, ConnectorName, Flow, Object, Operation, Pin, Refusal, ResourceFacts, Timestamp,
-    ToolCall,
+    AccessRequest, Code, ConnectorName, Flow, Object, Observed, Operation, Pin, Refusal, ResourceFacts,
+    Timestamp, ToolCall,
 };
 use placet_policy::{BindError, Binding, Resolver, Snapshot};
 
@@ -27,6 +27,7 @@ impl Engine {
             resource: None,
             facts: None,
             flow: Flow::default(),
+            observed: Observed::default(),
             lifted: Vec::new(),
             granted: Vec::new(),
             usage: placet_domain::Usage::default(),
@@ -46,6 +47,7 @@ impl Engine {
                 );
                 request.usage.values = self.usage_values(policies, &request);
                 request.flow = self.flow(policies, &request);
+                request.observed = self.observed(policies, &request);
                 match self.within_parents(policies, &request) {
                     Ok(inherited) => {
                         request.usage.inherited = inherited;

@@ -35,6 +35,7 @@ mod scenarios {
     mod registry;
     mod replay;
     mod revisions;
+    mod risk;
     mod scope;
     mod sent;
     mod signed;

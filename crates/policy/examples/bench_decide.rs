@@ -178,6 +178,7 @@ impl Caller {
                 fetched: now,
             }),
             flow: placet_domain::Flow::default(),
+            observed: placet_domain::Observed::default(),
             lifted: Vec::new(),
             granted: Vec::new(),
             usage: placet_domain::Usage::default(),

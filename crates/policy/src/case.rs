@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use placet_domain::{
-    AccessRequest, Agent, AgentName, AgentStatus, Amount, Charter, ConnectorName, Decision, DenyCause, Flow,
-    GroupName, Instance, InstanceId, Life, Mandate, Object, Operation, Person, PersonName, PolicyId,
-    ResourceFacts, Tier, Timestamp, ToolCall, Usage, UsageName, Verdict,
+    AccessRequest, Agent, AgentName, AgentStatus, Amount, Charter, ConnectorName, Decision, DenyCause, Drift,
+    Flow, GroupName, Instance, InstanceId, Life, Mandate, Object, Observed, Operation, Person, PersonName,
+    PolicyId, ResourceFacts, Tier, Timestamp, ToolCall, Usage, UsageName, Verdict,
 };
 
 use crate::Snapshot;
@@ -132,6 +132,8 @@ impl Case {
             resource,
             facts,
             flow,
+            // An agent that does what it always does.
+            observed: Observed { drift: Some(Drift::default()), hooks: Vec::new() },
             lifted: self.lifted.clone(),
             granted: Vec::new(),
             opinions: Vec::new(),

@@ -12,7 +12,7 @@ use placet_domain::{
     UsageName, Window,
 };
 
-use crate::FlowConfig;
+use crate::{FlowConfig, RiskConfig};
 
 /// One file of policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct PolicyConfig {
     pub flow: FlowConfig,
     /// What grants for a time may permit at most.
     pub grants: GrantRules,
+    /// What the risk is made of, besides what the action groups weigh; `None` if nothing else is declared.
+    pub risk: Option<RiskConfig>,
 }
 
 /// What a usage counts.
@@ -69,6 +71,7 @@ impl Default for PolicyConfig {
             usages: BTreeMap::new(),
             flow: FlowConfig::default(),
             grants: GrantRules::default(),
+            risk: None,
         }
     }
 }
@@ -220,8 +223,17 @@ impl PolicyConfig {
     #[must_use]
     pub fn manifest(&self, sources: &[PolicySource]) -> String {
         // Whoever adds a member writes it here and reads it in `manifest.rs`.
-        let Self { time_zone, facts, connectors, applications, require_user_grants, usages, flow, grants } =
-            self;
+        let Self {
+            time_zone,
+            facts,
+            connectors,
+            applications,
+            require_user_grants,
+            usages,
+            flow,
+            grants,
+            risk,
+        } = self;
         let mut connectors: Vec<&ConnectorModel> = connectors.iter().collect();
         connectors.sort_by(|left, right| left.name.cmp(&right.name));
         let connectors: Vec<Json> = connectors.into_iter().map(ConnectorModel::canonical).collect();
@@ -233,6 +245,7 @@ impl PolicyConfig {
             .with_some("flow", (!flow.is_empty()).then(|| flow.canonical()))
             .with("facts", types(facts.iter().map(|(name, fact)| (name, (*fact).into()))))
             .with("require_user_grants", *require_user_grants)
+            .with_some("risk", risk.as_ref().map(RiskConfig::canonical))
             .with("sources", canonical(sources))
             .with("time_zone", time_zone.as_str())
             .with_some("grants", (*grants != GrantRules::default()).then(|| grants.canonical()))

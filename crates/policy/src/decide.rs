@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use cedar_policy_core::ast::Entity;
-use placet_domain::{AccessRequest, Decision, DenyCause, Grant, Meter, Reason, Timestamp, Verdict};
+use placet_domain::{AccessRequest, Decision, DenyCause, Grant, Meter, Reason, Risk, Timestamp, Verdict};
 
 use crate::evaluate::Trial;
 use crate::index::{Caller, Place};
@@ -20,11 +20,17 @@ impl Snapshot {
     pub fn decide(&self, request: &AccessRequest) -> Decision {
         let Some(action) = self.model.action(request.call.connector(), request.call.operation()) else {
             let why = binding::unknown_action(&request.call).to_string();
-            return self.decision(0, Verdict::Deny(DenyCause::Error(why)), Vec::new());
+            return self.decision(Verdict::Deny(DenyCause::Error(why)), Vec::new());
         };
         match self.prepare(action, request) {
-            Ok(prepared) => self.judge(&prepared, request),
-            Err(cause) => self.decision(action.risk, Verdict::Deny(cause), Vec::new()),
+            Ok(prepared) => {
+                let decision = self.judge(&prepared, request);
+                Decision { risk: prepared.risk, ..decision }
+            }
+            Err(cause) => {
+                let decision = self.decision(Verdict::Deny(cause), Vec::new());
+                Decision { risk: Risk::of_group(action.risk), ..decision }
+            }
         }
     }
 
@@ -33,7 +39,6 @@ impl Snapshot {
         let is_first = |class: &Class| matches!(class, Class::Grant { .. } | Class::Veto);
         let first: Vec<Tally> =
             passes.iter().map(|pass| self.tally(pass, prepared, request.now, &is_first)).collect();
-        let risk = prepared.action.risk;
         // A grant for a time stands in for the agent's grant, and for nobody else's.
         let is_ungranted = first.first().is_some_and(|own| own.grants.is_empty());
         let lent = if is_ungranted { self.lent(prepared.action, request) } else { None };
@@ -43,14 +48,18 @@ impl Snapshot {
                 && others
                 && self.gives_grants()
                 && self.below_ceiling(request.agent.tier, prepared.action);
-            return Decision { requestable, ..self.decision(risk, Verdict::Deny(cause), reasons) };
+            return Decision { requestable, ..self.decision(Verdict::Deny(cause), reasons) };
+        }
+        let vetoes = hook_vetoes(request);
+        if !vetoes.is_empty() {
+            return self.decision(Verdict::Deny(DenyCause::Veto), vetoes);
         }
         let second: Vec<Tally> = passes
             .iter()
             .map(|pass| self.tally(pass, prepared, request.now, &|class| !is_first(class)))
             .collect();
         if let Some((cause, reasons)) = self.broken(&second) {
-            return self.decision(risk, Verdict::Deny(cause), reasons);
+            return self.decision(Verdict::Deny(cause), reasons);
         }
         let mut satisfied: Vec<Place> = second.into_iter().flat_map(|tally| tally.forbids).collect();
         satisfied.sort_unstable();
@@ -71,19 +80,19 @@ impl Snapshot {
         // Before anybody is asked: what is missing can be mended by the caller alone.
         if let Some((policy, why)) = duty::unmet(&obligations, request) {
             let reasons = self.rules_at(&satisfied).filter(|rule| rule.id == *policy).map(Rule::to_reason);
-            return self.decision(risk, Verdict::Deny(DenyCause::Fields(why)), reasons.collect());
+            return self.decision(Verdict::Deny(DenyCause::Fields(why)), reasons.collect());
         }
         let charges = match self.charges(prepared.action, request, &met) {
             Ok(charges) => charges,
             Err(cause) => {
-                return self.decision(risk, Verdict::Deny(cause), self.reasons(satisfied.into_iter()));
+                return self.decision(Verdict::Deny(cause), self.reasons(satisfied.into_iter()));
             }
         };
         // Before anybody is asked: a question about a call that cannot run would be in vain.
         if let Some(exceeded) = usage::exceeded(&charges, request) {
             let is_its = |rule: &&Rule| matches!(&exceeded.meter, Meter::Limit(policy) if *policy == rule.id);
             let reasons = self.rules_at(&satisfied).filter(is_its).map(Rule::to_reason).collect();
-            return self.decision(risk, Verdict::Deny(DenyCause::Limit(Box::new(exceeded))), reasons);
+            return self.decision(Verdict::Deny(DenyCause::Limit(Box::new(exceeded))), reasons);
         }
         let verdict = if gates.is_empty() {
             reasons = self.reasons(first.into_iter().flat_map(|tally| tally.grants));
@@ -92,7 +101,7 @@ impl Snapshot {
         } else {
             Verdict::RequireApproval(gates)
         };
-        Decision { obligations, charges, ..self.decision(risk, verdict, reasons) }
+        Decision { obligations, charges, ..self.decision(verdict, reasons) }
     }
 
     fn passes<'a>(&self, prepared: &'a Prepared<'_>, request: &AccessRequest) -> Vec<Pass<'a>> {
@@ -178,9 +187,17 @@ impl Snapshot {
         Some((DenyCause::Error(why), self.reasons(broken.chain(forbids))))
     }
 
-    fn decision(&self, risk: u8, verdict: Verdict, reasons: Vec<Reason>) -> Decision {
+    fn decision(&self, verdict: Verdict, reasons: Vec<Reason>) -> Decision {
         let (obligations, charges) = (Vec::new(), Vec::new());
-        Decision { verdict, reasons, obligations, charges, revision: self.revision, risk, requestable: false }
+        Decision {
+            verdict,
+            reasons,
+            obligations,
+            charges,
+            revision: self.revision,
+            risk: Risk::default(),
+            requestable: false,
+        }
     }
 
     fn reasons(&self, places: impl Iterator<Item = Place>) -> Vec<Reason> {
@@ -203,6 +220,14 @@ impl Snapshot {
 fn lent_reason(grant: &Grant) -> Option<Reason> {
     let policy = grant.id.to_string().parse().ok()?;
     Some(Reason { policy, reason: Some(grant.justification.clone()), remedy: None })
+}
+
+/// Anomaly hooks that refuse the call.
+fn hook_vetoes(request: &AccessRequest) -> Vec<Reason> {
+    let vetoes = request.observed.hooks.iter().filter(|answer| answer.vetoes);
+    vetoes
+        .map(|answer| Reason { policy: answer.of.clone(), reason: Some(answer.why.clone()), remedy: None })
+        .collect()
 }
 
 /// One principal's view of a request.

@@ -72,6 +72,7 @@ impl Extract {
             .with("lifted", lifted)
             .with_some("granted", known::granted(request))
             .with("flow", known::flow(&request.flow))
+            .with_some("observed", known::observed(&request.observed))
             .with("usage", known::usage(&request.usage))
             .with("opinions", known::opinions(&request.opinions))
             .with("blank", cut.blank);
@@ -125,6 +126,7 @@ impl Extract {
             lifted: read_names(kept, "lifted")?,
             granted: Vec::new(),
             flow: known::read_flow(kept)?,
+            observed: known::read_observed(kept)?,
             usage: known::read_usage(kept)?,
             opinions: known::read_opinions(kept)?,
         };

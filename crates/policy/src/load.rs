@@ -345,6 +345,7 @@ fn put_rules(snapshot: &mut Snapshot, rules: impl Iterator<Item = (Rule, ActionC
     for (mut rule, actions) in rules {
         let place = Place::try_from(snapshot.rules.len()).unwrap_or(Place::MAX);
         let (reach, special) = reach(&actions, &numbers);
+        rule.of_caller &= !(snapshot.reads_risk() && reads_risk(&rule));
         rule.of_calls = reach != Reach::Of(Vec::new());
         snapshot.index.add(&snapshot.model.types, place, &rule, &reach);
         if special.contains(&APPROVE) {
@@ -356,6 +357,15 @@ fn put_rules(snapshot: &mut Snapshot, rules: impl Iterator<Item = (Rule, ActionC
         }
         snapshot.rules.push(rule);
     }
+}
+
+/// Whether a rule reads the risk, which is a matter of the call where it is declared.
+fn reads_risk(rule: &Rule) -> bool {
+    rule.condition.as_deref().is_some_and(|condition| {
+        let mut mentions = Mentions::default();
+        mentions.add(condition);
+        mentions.reads("risk")
+    })
 }
 
 /// The actions of a scope, and which of them are about people.

@@ -11,7 +11,7 @@ use placet_domain::{
 
 use crate::{
     AttributeType, ConnectorModel, FlowConfig, GrantRules, LoadErrors, PolicyConfig, PolicySource, Resolver,
-    ResourceBinding, Snapshot, UsageRule,
+    ResourceBinding, RiskConfig, Snapshot, UsageRule,
 };
 
 /// What a revision is the digest of.
@@ -114,6 +114,10 @@ impl UnboundManifest {
                 None => FlowConfig::default(),
             },
             grants: self.body.member("grants").map_or_else(|| Ok(GrantRules::default()), grant_rules)?,
+            risk: match self.body.member("risk") {
+                Some(risk) => Some(RiskConfig::of_manifest(risk).map_err(|why| unreadable(&why))?),
+                None => None,
+            },
         };
         let read = config.revision(&sources);
         match read == self.revision {
@@ -250,8 +254,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::FactType;
     use crate::flow::{Counted, FactIs, HistoryRule, LabelRule, ProvenanceConfig};
+    use crate::{DeclaredRisk, FactType, OffHours, RateRisk};
 
     fn tool(name: &str) -> ToolDefinition {
         let text =
@@ -290,6 +294,7 @@ mod tests {
                     ceilings: [vec![], vec!["read".to_owned()], vec!["read".to_owned(), "send".to_owned()]],
                     longest: Duration::from_secs(90),
                 },
+                risk: Some(risk()),
                 usages: BTreeMap::from([
                     ("changes".parse().unwrap(), usage(Vec::new(), Measure::Calls)),
                     ("moved".parse().unwrap(), usage(vec![KeyPart::Agent], Measure::Sum("id".to_owned()))),
@@ -315,6 +320,23 @@ mod tests {
             }],
             history: BTreeMap::from([("looked".parse().unwrap(), history)]),
             provenance: Some(ProvenanceConfig { trusted: actions, ..ProvenanceConfig::default() }),
+        }
+    }
+
+    fn risk() -> RiskConfig {
+        RiskConfig {
+            groups: BTreeMap::from([("read".to_owned(), 5)]),
+            declared: vec![DeclaredRisk {
+                actions: vec!["crm.update".to_owned()],
+                points: 20,
+                because: "it moves money".to_owned(),
+            }],
+            first_tool: 1,
+            first_destination: 2,
+            first_shape: 3,
+            rate: Some(RateRisk { points: 4, times: 5, at_least: 6 }),
+            off_hours: Some(OffHours { points: 7, days: [1, 5].into(), from: 480, until: 1_080 }),
+            memory: Duration::from_secs(86_400),
         }
     }
 

@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use cedar_policy_core::ast::{Entity, EntityType};
 use jiff::tz::TimeZone;
-use placet_domain::{ConnectorName, Operation, ToolDefinition, ToolName};
+use placet_domain::{ConnectorName, Operation, RiskPart, ToolDefinition, ToolName};
 use smol_str::SmolStr;
 
 use crate::entities::{self, Types};
 use crate::flow::{self, ActionFlow, FlowNames};
 use crate::shape::{Record, Shape};
 use crate::usage::Counted;
-use crate::{AttributeType, ConnectorModel, Finding, PolicyConfig, Resolver, ResourceBinding};
+use crate::{
+    AttributeType, ConnectorModel, Finding, PolicyConfig, Resolver, ResourceBinding, RiskConfig, risk,
+};
 
 /// The action groups that every connector's actions can belong to, and how risky a member is at least.
 pub(crate) const GROUPS: [(&str, u8); 7] = [
@@ -71,6 +73,8 @@ pub(crate) struct Model {
     pub(crate) usages: Vec<Counted>,
     /// What is declared about the flow of a run.
     pub(crate) flow: FlowNames,
+    /// What the risk is made of, if it is declared.
+    pub(crate) risk: Option<RiskConfig>,
     /// The action of answering an approval.
     pub(crate) approve: Arc<Entity>,
     /// The action of giving a grant.
@@ -110,7 +114,10 @@ pub(crate) struct Action {
     pub(crate) bound: Option<Bound>,
     /// Places of the usages that count its calls.
     pub(crate) counted: Vec<usize>,
+    /// What its groups weigh.
     pub(crate) risk: u8,
+    /// What else is declared to weigh.
+    pub(crate) declared_risks: Vec<RiskPart>,
     /// An application asks about it: the person needs a grant of their own.
     pub(crate) of_application: bool,
     pub(crate) flow: ActionFlow,
@@ -144,7 +151,8 @@ impl Model {
         let facts = config.facts.iter().map(|(name, fact)| (SmolStr::new(name), (*fact).into())).collect();
         let kinds = kinds(config, findings);
         let (connectors, usages, flow) = (HashMap::new(), Vec::new(), FlowNames::default());
-        let mut model = Self { types, zone, facts, kinds, connectors, usages, flow, approve, grant };
+        let mut model =
+            Self { types, zone, facts, kinds, connectors, usages, flow, risk: None, approve, grant };
         let mut names: BTreeSet<String> = GROUPS.iter().map(|(group, _)| (*group).to_owned()).collect();
         names.insert(APPROVE.to_owned());
         names.insert(GRANT.to_owned());
@@ -154,6 +162,7 @@ impl Model {
         }
         model.count_usages(config, findings);
         flow::bind(&mut model, &config.flow, findings);
+        risk::bind(&mut model, config.risk.as_ref(), findings);
         model
     }
 
@@ -280,6 +289,7 @@ impl Model {
             bound: None,
             counted: Vec::new(),
             risk,
+            declared_risks: Vec::new(),
             of_application: false,
             flow: ActionFlow::default(),
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cedar_policy_core::ast::{Entity, Value};
 use cedar_policy_core::entities::Entities;
 use placet_domain::{
-    AccessRequest, Agent, AgentStatus, DenyCause, Instance, Json, Object, Operation, Person, Timestamp,
+    AccessRequest, Agent, AgentStatus, DenyCause, Instance, Json, Object, Operation, Person, Risk, Timestamp,
 };
 use smol_str::SmolStr;
 
@@ -28,6 +28,7 @@ pub(crate) struct Prepared<'a> {
     pub(crate) resource: Arc<Entity>,
     pub(crate) entities: Entities,
     pub(crate) context: Members,
+    pub(crate) risk: Risk,
 }
 
 impl Snapshot {
@@ -63,13 +64,17 @@ impl Snapshot {
             members.push((SmolStr::new_static("usage"), usage));
         }
         self.flow_context(&request.flow, &mut members).map_err(DenyCause::Error)?;
+        let risk = self.risk(action, request).map_err(DenyCause::Error)?;
+        if self.reads_risk() {
+            members.push((SmolStr::new_static("risk"), value(i64::from(risk.score))));
+        }
         let types = &self.model.types;
         let agent = Arc::new(entities::agent(types, &self.mentions, &request.agent));
         let user = request.user.as_deref().map(|person| Arc::new(entities::person(types, person)));
         let all = [&agent, &action.entity, &resource].into_iter().chain(&user).cloned();
         let entities = evaluate::entities(all).map_err(DenyCause::Error)?;
         let context: BTreeMap<SmolStr, Value> = members.into_iter().collect();
-        Ok(Prepared { action, agent, user, resource, entities, context: Arc::new(context) })
+        Ok(Prepared { action, agent, user, resource, entities, context: Arc::new(context), risk })
     }
 
     /// The members of the context that do not depend on the call's arguments.
@@ -81,7 +86,10 @@ impl Snapshot {
         now: Timestamp,
     ) -> Result<Vec<(SmolStr, Value)>, String> {
         let mut members = Vec::with_capacity(8);
-        members.push((SmolStr::new_static("risk"), value(i64::from(action.risk))));
+        // Where it depends on the call, it is told with the call.
+        if !self.reads_risk() {
+            members.push((SmolStr::new_static("risk"), value(i64::from(action.risk))));
+        }
         if self.mentions.reads("instance") {
             members.push((SmolStr::new_static("instance"), text(&instance.id.to_string())));
         }

@@ -89,6 +89,7 @@ fn request(tool: &str, arguments: &str, flow: Flow) -> AccessRequest {
         resource: None,
         facts: None,
         flow,
+        observed: placet_domain::Observed::default(),
         usage: placet_domain::Usage::default(),
         lifted: Vec::new(),
         granted: Vec::new(),

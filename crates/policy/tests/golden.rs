@@ -166,6 +166,7 @@ fn request(
         resource: binding.map(|binding| binding.resource),
         facts: found,
         flow: placet_domain::Flow::default(),
+        observed: placet_domain::Observed::default(),
         lifted: lifted.iter().map(|gate| gate.parse::<PolicyId>().unwrap()).collect(),
         granted: Vec::new(),
         usage: placet_domain::Usage::default(),

@@ -8,6 +8,7 @@
 )]
 
 mod actor;
+mod anomaly_hooks;
 mod clock;
 mod connectors;
 mod decision_points;
@@ -21,6 +22,7 @@ mod signer;
 mod world;
 
 pub use actor::{Actor, Run};
+pub use anomaly_hooks::FakeAnomalyHooks;
 pub use clock::FakeClock;
 pub use connectors::{FakeConnectors, Sent};
 pub use decision_points::FakeDecisionPoints;

@@ -6,20 +6,20 @@ use placet_domain::{
     AgentName, Approval, ApprovalId, Json, Mandate, Object, Tier, Timestamp, ToolDefinition, limits,
 };
 use placet_engine::{
-    AnswerError, AnswerRequest, Application, DecisionRules, DpopRule, Engine, EngineConfig, ExternalPoint,
-    PolicyRules, Ports, RegistryRules, TrustedIssuer,
+    AnomalyHook, AnswerError, AnswerRequest, Application, DecisionRules, DpopRule, Engine, EngineConfig,
+    ExternalPoint, PolicyRules, Ports, RegistryRules, TrustedIssuer,
 };
 use placet_identity::{Deployment, EventReceiver, KeySet, TokenKey};
 use placet_policy::{
     AttributeType, ConnectorModel, FactType, FlowConfig, PolicyConfig, PolicySource, ResourceBinding,
-    UsageRule,
+    RiskConfig, UsageRule,
 };
 
 use crate::{
-    Failpoints, FakeClock, FakeConnectors, FakeDecisionPoints, FakeNotifier, FakePeople, FakeProviders,
-    MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryExtracts, MemoryGrants,
-    MemoryHalts, MemoryLedger, MemoryMandates, MemoryPins, MemoryRegistry, MemoryRevisions, Run,
-    SeededEntropy, Sent, actor::OWNER,
+    Failpoints, FakeAnomalyHooks, FakeClock, FakeConnectors, FakeDecisionPoints, FakeNotifier, FakePeople,
+    FakeProviders, MemoryAccounts, MemoryApprovals, MemoryCredentials, MemoryDirectory, MemoryExtracts,
+    MemoryGrants, MemoryHalts, MemoryLedger, MemoryMandates, MemoryPins, MemoryRegistry, MemoryRevisions,
+    Run, SeededEntropy, Sent, actor::OWNER,
 };
 
 /// An engine and everything around it.
@@ -45,6 +45,8 @@ pub struct World {
     pub notifier: Arc<FakeNotifier>,
     /// Decision points of others.
     pub decision_points: Arc<FakeDecisionPoints>,
+    /// Others who look for what is out of the ordinary.
+    pub anomaly_hooks: Arc<FakeAnomalyHooks>,
     policy: PolicyConfig,
     policies: Vec<PolicySource>,
     registry: RegistryRules,
@@ -60,6 +62,7 @@ struct Trust {
     decisions: DecisionRules,
     transmitters: Vec<EventReceiver>,
     external: Vec<ExternalPoint>,
+    hooks: Vec<AnomalyHook>,
 }
 
 /// A world that is being put together. It has one person, `ana`, in no group.
@@ -287,6 +290,20 @@ impl WorldBuilder {
         self
     }
 
+    /// Has somebody look at calls before they are decided.
+    #[must_use]
+    pub fn hook(mut self, hook: AnomalyHook) -> Self {
+        self.trust.hooks.push(hook);
+        self
+    }
+
+    /// Declares what the risk is made of.
+    #[must_use]
+    pub fn risk(mut self, risk: RiskConfig) -> Self {
+        self.policy.risk = Some(risk);
+        self
+    }
+
     /// Lets an agent ask about others at a connector.
     ///
     /// # Panics
@@ -331,6 +348,7 @@ impl WorldBuilder {
         let ledger = Arc::new(MemoryLedger::new(failpoints.clone()));
         let providers = Arc::<FakeProviders>::default();
         let decision_points = Arc::<FakeDecisionPoints>::default();
+        let anomaly_hooks = Arc::<FakeAnomalyHooks>::default();
         let ports = Ports {
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(1)),
@@ -351,6 +369,7 @@ impl WorldBuilder {
             connectors: connectors.clone(),
             notifier: notifier.clone(),
             decision_points: decision_points.clone(),
+            anomaly_hooks: anomaly_hooks.clone(),
         };
         let config = engine_config(&policy, &registry, &policy_rules, &trust);
         let engine = start(&ports, config, &policies).await;
@@ -365,6 +384,7 @@ impl WorldBuilder {
             providers,
             notifier,
             decision_points,
+            anomaly_hooks,
             policy,
             policies,
             registry,
@@ -405,6 +425,7 @@ fn engine_config(
         decisions: trust.decisions.clone(),
         policy_rules: policy_rules.clone(),
         external: trust.external.clone(),
+        hooks: trust.hooks.clone(),
     }
 }
 

@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 use super::{
     APPROVAL_USE, Config, ConfigError, DRAIN, LISTEN, People, PolicySide, REPLAY_DAYS, SEGMENT_BYTES,
-    application, connector, control, external_pdp, fact_type, flow, grants, issuer, people::PersonEntry,
-    registry, transmitter, usage,
+    anomaly_hook, application, connector, control, external_pdp, fact_type, flow, grants, issuer,
+    people::PersonEntry, registry, risk, transmitter, usage,
 };
 
 #[derive(Debug, Deserialize)]
@@ -65,6 +65,9 @@ struct File {
     #[serde(default)]
     history: BTreeMap<String, flow::HistoryEntry>,
     provenance: Option<flow::ProvenanceEntry>,
+    risk: Option<risk::Entry>,
+    #[serde(default)]
+    anomaly_hook: Vec<anomaly_hook::Entry>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -151,6 +154,7 @@ pub(crate) fn parse_policy_side(path: &Path, text: &str) -> Result<PolicySide, C
     let resolve = || {
         let mut policy = rules(file.policy, file.usage)?;
         policy.flow = flow::resolve(folder, file.label, file.history, file.provenance)?;
+        policy.risk = file.risk.map(risk::resolve).transpose()?;
         for (name, entry) in &connectors {
             policy.connectors.push(connector::model(name, entry)?);
         }
@@ -216,6 +220,7 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
     let mut policy = rules(file.policy, file.usage)?;
     policy.flow = flow::resolve(&folder, file.label, file.history, file.provenance)?;
     policy.grants = grants::resolve(file.grants)?;
+    policy.risk = file.risk.map(risk::resolve).transpose()?;
     let control = control::resolve(&folder, file.control, file.roles, file.sign_in)?;
     let mut connectors = Vec::new();
     for (name, entry) in file.connector {
@@ -225,6 +230,7 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
     }
     let known: Vec<_> = policy.connectors.iter().map(|connector| connector.name.clone()).collect();
     let (external, decision_points) = external_pdp::resolve(&folder, file.external_pdp, &known)?;
+    let (hooks, anomaly_hooks) = anomaly_hook::resolve(&folder, file.anomaly_hook, &known)?;
     let decisions = application::resolve(file.application, file.enforcers, &mut policy)?;
     Ok(Config {
         public_url: file.gateway.public_url.unwrap_or_else(|| format!("http://{listen}")),
@@ -259,6 +265,8 @@ fn resolve(path: &Path, file: File) -> Result<Config, Wrong> {
         decisions,
         external,
         decision_points,
+        hooks,
+        anomaly_hooks,
     })
 }
 

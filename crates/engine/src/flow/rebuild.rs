@@ -39,7 +39,7 @@ impl Engine {
 }
 
 /// The first leaf that is not older than this, by halving: leaves stand in the order of their times, nearly.
-fn first_since(
+pub(crate) fn first_since(
     ledger: &dyn Ledger,
     now: Timestamp,
     oldest: std::time::Duration,

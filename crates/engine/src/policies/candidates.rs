@@ -200,9 +200,18 @@ impl Engine {
                         tracing::error!(%error, "a canary whose limits cannot be counted is not tried");
                         continue;
                     }
+                    if let Err(error) = self.learn_habits(&loaded.snapshot).await {
+                        tracing::error!(%error, "a canary that knows nobody's habits is not tried");
+                        continue;
+                    }
                     trials.canary = Some((candidate.agents.into_iter().collect(), loaded.snapshot));
                 }
-                (Ok(loaded), _) => trials.shadow = Some(loaded.snapshot),
+                (Ok(loaded), _) => {
+                    if let Err(error) = self.learn_habits(&loaded.snapshot).await {
+                        tracing::error!(%error, "to a set on trial all that agents do is new");
+                    }
+                    trials.shadow = Some(loaded.snapshot);
+                }
                 (Err(error), kind) => {
                     tracing::error!(%kind, policy = %candidate.revision, error, "a candidate does not load");
                 }

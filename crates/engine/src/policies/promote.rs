@@ -181,6 +181,7 @@ impl Engine {
         let revision = snapshot.revision();
         // What was charged before counts from the first call on.
         self.cover(snapshot.longest_window()).await?;
+        self.learn_habits(&snapshot).await?;
         self.keep_set(book, &documents).await?;
         let written = self.write_down(book, &change, revision, texts, now).await?;
         let about = self.about(revision, &change, difference.as_ref());

@@ -30,6 +30,7 @@ fn request(world: &World, actor: &Actor, receipt: &Json, arguments: &str) -> Acc
         resource: Some(Resource { kind: "Deal".to_owned(), id: "D-bob".to_owned() }),
         facts: Some(ResourceFacts { attributes: Object::new().with("owner", "bob"), fetched: now }),
         flow: placet_domain::Flow::default(),
+        observed: placet_domain::Observed::default(),
         lifted: vec![],
         granted: Vec::new(),
         usage: placet_domain::Usage::default(),

@@ -257,6 +257,7 @@ fn request(snapshot: &Snapshot, dice: &mut Dice) -> AccessRequest {
         resource,
         facts,
         flow: placet_domain::Flow::default(),
+        observed: placet_domain::Observed::default(),
         lifted: Vec::new(),
         granted: Vec::new(),
         usage: placet_domain::Usage::default(),

@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use placet_domain::{
-    AccessRequest, Charge, CounterKey, Flow, Giver, Grant, GrantState, Json, Level, Meter, Object, Operation,
-    Opinion, OpinionVerdict, Source, Timestamp, Usage,
+    AccessRequest, Charge, CounterKey, Flow, Giver, Grant, GrantState, Json, Level, Meter, Object, Observed,
+    Operation, Opinion, OpinionVerdict, Source, Timestamp, Usage,
 };
 
 use super::{ReplayError, integer, member, parsed, text};
@@ -69,6 +69,17 @@ pub(super) fn flow(flow: &Flow) -> Object {
 
 pub(super) fn read_flow(kept: &Json) -> Result<Flow, ReplayError> {
     Ok(Flow::of_json(member(kept, "flow")?))
+}
+
+/// What was observed for the risk.
+pub(super) fn observed(observed: &Observed) -> Option<Object> {
+    Some(observed.to_json()).filter(|observed| !observed.is_empty())
+}
+
+pub(super) fn read_observed(kept: &Json) -> Result<Observed, ReplayError> {
+    let Some(observed) = kept.member("observed") else { return Ok(Observed::default()) };
+    Observed::of_json(observed)
+        .ok_or_else(|| ReplayError::Unreadable("what was observed is of another form".to_owned()))
 }
 
 /// What the counters showed that were read, and those that had no room.

@@ -177,6 +177,7 @@ fn request(agent_name: &str, run: u8, tool: &str, deal: &str, now: Timestamp) ->
         resource: bound.then(|| Resource { kind: "Deal".to_owned(), id: deal.to_owned() }),
         facts: None,
         flow: placet_domain::Flow::default(),
+        observed: placet_domain::Observed::default(),
         lifted: Vec::new(),
         granted: Vec::new(),
         usage: placet_domain::Usage::default(),

@@ -1,7 +1,7 @@
 //! An explanation in words and as JSON: the deciding policies with their places, and for a default deny the grants
 //! that come nearest, with what they miss.
 
-use placet_domain::{DenyCause, Json, Object, Verdict};
+use placet_domain::{DenyCause, Json, Object, Reason, Verdict};
 use placet_policy::{Account, Answer, Explanation, Found, RuleClass};
 
 use crate::print::visible;
@@ -29,7 +29,24 @@ pub(crate) fn lines(explanation: &Explanation) -> Vec<String> {
     if decision.verdict == Verdict::Deny(DenyCause::NoGrant) {
         lines.extend(missing_grants(explanation));
     }
+    // Others than policies decide too: an anomaly hook has no source to be shown.
+    for reason in decision.reasons.iter().filter(|reason| !is_told(explanation, reason)) {
+        lines.push(format!(
+            "`{}`: {}",
+            reason.policy,
+            visible(reason.reason.as_deref().unwrap_or("no reason"))
+        ));
+    }
+    if !decision.risk.parts.is_empty() {
+        lines.push(format!("risk {}", decision.risk.score));
+        let parts = decision.risk.parts.iter();
+        lines.extend(parts.map(|part| format!("  {} {}: {}", part.points, part.of, visible(&part.why))));
+    }
     lines
+}
+
+fn is_told(explanation: &Explanation, reason: &Reason) -> bool {
+    explanation.accounts.iter().any(|account| account.policy == reason.policy)
 }
 
 /// The change that would let the call through, as far as it can be told.
@@ -156,7 +173,8 @@ pub(crate) fn to_json(explanation: &Explanation) -> Object {
         .with("verdict", decision.verdict.as_str())
         .with_some("error", error)
         .with("policy", decision.revision.to_string())
-        .with("risk", i64::from(decision.risk))
+        .with("risk", i64::from(decision.risk.score))
+        .with("risk_parts", decision.risk.parts_to_json())
         .with("deciding", deciding)
         .with("nearest_grants", nearest)
         .with("would_allow", way_out(explanation).iter().map(String::as_str).collect::<Vec<_>>())
