@@ -107,6 +107,23 @@ for (const method of ["tools/list", "resources/list", "prompts/list"]) {
   }
 }
 
+// A list in pages whose cursors the upstream gives for one session: no session is shared between two of them.
+const inPages = (params) => ({ id: 5, method: "resources/list", params: { ...params, _meta: { "example.com/page": 1 } } });
+const first = await send(ant, inPages({}), ours);
+const cursor = /"nextCursor":"([^"]+)"/.exec(first.text)?.[1];
+await check("a cursor leads on in its own session", async () => {
+  const next = await send(ant, inPages({ cursor }), ours);
+  return must(cursor && next.text.includes('"resources"') && content(next.text) !== content(first.text), next.text);
+});
+for (const [who, access, session] of [
+  ["another agent in its own session", bee, theirs], ["another agent", bee, ours], ["another instance", sister, ours],
+]) {
+  await swap(`cursor: the next page, by ${who}`, async () => {
+    const answer = await send(access, inPages({ cursor }), session);
+    return must(!answer.text.includes('"resources"') && (answer.status === 404 || answer.text.includes('"error"')), answer.text);
+  });
+}
+
 // Tickets and approvals.
 const change = (notes) => ({ deal_id: "789", notes });
 const write = (access, notes) => call(bearer(access), "update_deal", change(notes));

@@ -126,6 +126,31 @@ fn initialize(server: &Server, params: &Object) -> Result<(Arc<Session>, Value),
     Ok((session, result))
 }
 
+/// The resources; in pages where `_meta` asks for them. A cursor is good in its own session only.
+fn page(session: &Session, params: &Object) -> Result<Value, Fault> {
+    let all = resources::list();
+    let size = params.get("_meta").and_then(|meta| meta.get(PAGE)).and_then(Value::as_u64);
+    let (Some(size), Some(elements)) = (size, all.as_array()) else {
+        return Ok(json!({ "resources": all }));
+    };
+    let start = match params.get("cursor").and_then(Value::as_str) {
+        None => 0,
+        Some(cursor) => {
+            let own = cursor.strip_prefix(&session.id).and_then(|rest| rest.strip_prefix(':')?.parse().ok());
+            own.ok_or_else(|| Fault::invalid_params("the cursor is none of this session"))?
+        }
+    };
+    let end = start + usize::try_from(size).unwrap_or(usize::MAX).max(1);
+    let found: Vec<&Value> = elements.iter().skip(start).take(end - start).collect();
+    Ok(match end < elements.len() {
+        true => json!({ "resources": found, "nextCursor": format!("{}:{end}", session.id) }),
+        false => json!({ "resources": found }),
+    })
+}
+
+/// The member of `_meta` that asks for pages, so that a client needs no patience elsewhere.
+const PAGE: &str = "example.com/page";
+
 async fn dispatch(
     server: Arc<Server>,
     session: &Session,
@@ -159,7 +184,7 @@ async fn dispatch(
             };
             tools::run(server, call).await
         }
-        "resources/list" => Ok(json!({ "resources": resources::list() })),
+        "resources/list" => page(session, &params),
         "resources/templates/list" => Ok(json!({ "resourceTemplates": resources::templates() })),
         "resources/read" => resources::read(Era::Session, &text("uri")?),
         "resources/subscribe" => {
