@@ -26,7 +26,7 @@ pub(crate) struct Tried {
     failed: AtomicU64,
 }
 
-/// [`Tried`] at one moment.
+/// How often a set on trial agreed, differed or failed, at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TriedCounts {
     /// The set on trial decided the same.
