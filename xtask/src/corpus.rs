@@ -19,18 +19,12 @@ pub(crate) fn run(options: &[String]) -> Result<(), Failure> {
     let requests = options.number("--requests").unwrap_or(REQUESTS);
     let folder = tree::fresh("corpus")?;
     let mut compare = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    compare.current_dir(tree::root()).args([
-        "test",
-        "--quiet",
-        "--locked",
-        "--package",
-        "placet-policy",
-        "--lib",
-    ]);
-    // A few requests are done before an optimised build would be.
-    if requests > OPTIMISED {
-        compare.arg("--release");
-    }
+    compare.current_dir(tree::root()).args(["test", "--quiet", "--locked", "--lib"]);
+    // A few requests are done before an optimised build would be; what `cargo test --workspace` has built is there.
+    match requests > OPTIMISED {
+        true => compare.args(["--release", "--package", "placet-policy"]),
+        false => compare.arg("--workspace"),
+    };
     compare
         .args(["decide::tests::corpus", "--", "--nocapture"])
         .env("PLACET_CORPUS_REQUESTS", requests.to_string())
