@@ -29,9 +29,12 @@ use load::{Call, Load};
 /// How long policies are exchanged.
 const SECONDS: u64 = 60;
 /// How often a second.
-const RATE: u32 = 20;
-/// How long a set stays now and then.
+const RATE: u64 = 20;
+/// How long a set stays now and then, and after how many exchanges both sets do.
 const STAY: Duration = Duration::from_millis(250);
+const STAYS: usize = 40;
+/// The share of them that has to be reached: the last is begun and not ended.
+const ENOUGH: f64 = 0.98;
 /// Callers at once, each as fast as answers come.
 const CALLERS: u64 = 8;
 /// Policies of the large set.
@@ -60,15 +63,19 @@ fn name(set: usize) -> &'static str {
 /// Runs the check.
 #[expect(clippy::print_stdout, reason = "the figures of the check")]
 pub(crate) fn run(options: &[String]) -> Result<(), Failure> {
-    let options = Options::read(options, &["--seconds", "--callers", "--policies"])?;
+    let options = Options::read(options, &["--seconds", "--callers", "--policies", "--rate"])?;
     let number = |name, default| options.number(name).unwrap_or(default);
     let mut scene = Scene::open()?;
     let callers = number("--callers", CALLERS);
-    let exchanged = scene.exchange(Duration::from_secs(number("--seconds", SECONDS)), callers)?;
+    let rate = number("--rate", RATE).max(1);
+    let exchanged = scene.exchange(Duration::from_secs(number("--seconds", SECONDS)), rate, callers)?;
     let large = scene.large(number("--policies", POLICIES), callers)?;
     let mut wrong = exchanged.wrong;
     let mut told = String::new();
     let receipts = scene.receipts(&exchanged.revisions, &mut wrong, &mut told)?;
+    if exchanged.rate() < rate as f64 * ENOUGH {
+        wrong.push(format!("{:.1} exchanges a second instead of {rate}", exchanged.rate()));
+    }
     if large.longest > STALL {
         wrong.push(format!("a call took {:?} while a large set was read", large.longest));
     }
@@ -79,7 +86,7 @@ pub(crate) fn run(options: &[String]) -> Result<(), Failure> {
         "{} exchanges in {:.1} s ({:.1}/s), {} calls meanwhile ({:.0}/s), {} of them certain of their set",
         exchanged.exchanges,
         exchanged.seconds,
-        exchanged.exchanges as f64 / exchanged.seconds,
+        exchanged.rate(),
         exchanged.calls,
         exchanged.calls as f64 / exchanged.seconds,
         exchanged.certain,
@@ -114,6 +121,12 @@ struct Exchanged {
     certain: usize,
     revisions: [String; 2],
     wrong: Vec<String>,
+}
+
+impl Exchanged {
+    fn rate(&self) -> f64 {
+        self.exchanges as f64 / self.seconds
+    }
 }
 
 /// What reading a large set came to.
@@ -177,11 +190,11 @@ impl Scene {
         }
     }
 
-    fn exchange(&mut self, time: Duration, callers: u64) -> Result<Exchanged, Failure> {
+    fn exchange(&mut self, time: Duration, rate: u64, callers: u64) -> Result<Exchanged, Failure> {
         let [(low, first), (high, second)] = SETS;
         let revisions = [self.promote(low, first)?, self.promote(high, second)?];
         let load = self.load(callers)?;
-        let (begun, every) = (Instant::now(), Duration::from_secs(1) / RATE);
+        let (begun, every) = (Instant::now(), Duration::from_secs(1).div_f64(rate as f64));
         let mut reigns: Vec<Reign> = Vec::new();
         while begun.elapsed() < time {
             let set = reigns.len() % 2;
@@ -196,7 +209,7 @@ impl Scene {
             let from = Instant::now();
             reigns.push(Reign { set, from, to: from });
             // Now and then a set stays long enough for calls to begin and end under it, however slow the machine.
-            if reigns.len() % 8 < 2 {
+            if reigns.len() % STAYS < 2 {
                 sleep(STAY);
             }
             let due = begun + every * u32::try_from(reigns.len()).unwrap_or(u32::MAX);

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashSet};
 use cedar_policy::Policy;
 use placet_domain::{Digest, PolicyId};
 
-use crate::Snapshot;
 use crate::rule::{Class, Rule};
+use crate::{Snapshot, parsed};
 
 /// Annotations that no decision depends on.
 const WORDS: [&str; 6] = ["granted_by", "id", "mode", "owner", "reason", "remedy"];
@@ -24,7 +24,7 @@ pub(crate) struct Fingerprint {
 
 impl Fingerprint {
     pub(crate) fn of(policy: &Policy) -> Self {
-        let Ok(mut json) = policy.to_json() else {
+        let Ok(mut json) = parsed::to_json(policy) else {
             // Cedar could not write what it has read: the text stands for it, and any change of it counts.
             let text = Digest::of(policy.to_string().as_bytes());
             return Self { whole: text, meaning: text };

@@ -6,12 +6,15 @@ mod role;
 
 use std::fmt::Write;
 
-use cedar_policy::{Authorizer, Context, Decision, EntityUid, Policy, PolicyId, PolicySet, Request, Schema};
+use cedar_policy::{
+    Authorizer, Context, Decision, EntityUid, Policy, PolicyId, PolicySet, Request, Schema, Validator,
+};
 use placet_domain::{GroupName, Person, PersonName, Timestamp};
 
 pub use role::{Role, UnknownRole};
 
 use crate::load::{Loader, on_a_stack_of_its_own};
+use crate::parsed::annotation;
 use crate::rule::{Class, Rule};
 use crate::{Finding, LoadErrors, PolicySource};
 
@@ -175,7 +178,7 @@ impl ControlPolicy {
     ) -> String {
         if let Some(id) = forbidding.next() {
             let policy = self.rules.iter().map(|(policy, _)| policy).find(|policy| policy.id() == id);
-            let why = policy.and_then(|policy| policy.annotation("reason"));
+            let why = policy.and_then(|policy| annotation(policy, "reason"));
             let why = why.map(|why| format!(": {why}")).unwrap_or_default();
             return format!("rule `{id}` forbids it{why}");
         }
@@ -193,7 +196,7 @@ fn read(sources: &[PolicySource], actions: &[ControlAction]) -> Result<ControlPo
     })?;
     let mut loader = Loader::default();
     let read = loader.read_all(sources);
-    loader.validate(&read, schema.clone());
+    loader.validate(&read, &Validator::new(schema.clone()));
     let mut findings = loader.into_findings();
     let mut rules = Vec::new();
     for one in read {

@@ -5,6 +5,7 @@ use cedar_policy::Policy;
 use placet_domain::{AccessRequest, Duty, FieldPath, Json, Obligation, PolicyId, Step};
 
 use crate::lint::Complaint;
+use crate::parsed::annotation;
 
 /// Kinds of `@unless` that are obligations.
 pub(crate) const KINDS: [&str; 3] = ["redact", "cap_rows", "require_fields"];
@@ -79,8 +80,7 @@ fn fields(
     accept: fn(&FieldPath) -> Result<(), Complaint>,
 ) -> Result<Vec<FieldPath>, Complaint> {
     let help = || format!("say which, for example `@fields(\"{example}\")`");
-    let text = policy
-        .annotation("fields")
+    let text = annotation(policy, "fields")
         .filter(|text| !text.trim().is_empty())
         .ok_or_else(|| (format!("`@unless(\"{kind}\")` without `@fields`"), help()))?;
     let paths = FieldPath::list(text).map_err(|error| (format!("`@fields(\"{text}\")`: {error}"), help()))?;
@@ -90,8 +90,7 @@ fn fields(
 
 fn path(policy: &Policy) -> Result<FieldPath, Complaint> {
     let help = || "say which array, for example `@path(\"$.structuredContent.rows\")`".to_owned();
-    let text = policy
-        .annotation("path")
+    let text = annotation(policy, "path")
         .ok_or_else(|| ("`@unless(\"cap_rows\")` without `@path`".to_owned(), help()))?;
     let path: FieldPath = text
         .parse()
@@ -102,8 +101,7 @@ fn path(policy: &Policy) -> Result<FieldPath, Complaint> {
 
 fn rows(policy: &Policy) -> Result<usize, Complaint> {
     let help = || "say how many, for example `@rows(\"100\")`".to_owned();
-    let text = policy
-        .annotation("rows")
+    let text = annotation(policy, "rows")
         .ok_or_else(|| ("`@unless(\"cap_rows\")` without `@rows`".to_owned(), help()))?;
     let plain = text.bytes().all(|digit| digit.is_ascii_digit());
     match text.parse() {
@@ -124,7 +122,7 @@ fn in_result(path: &FieldPath) -> Result<(), Complaint> {
 }
 
 fn of_others(policy: &Policy, kind: &str, keys: &[&str]) -> Result<(), Complaint> {
-    match keys.iter().find(|key| policy.annotation(key).is_some()) {
+    match keys.iter().find(|key| annotation(policy, key).is_some()) {
         Some(key) => Err((
             format!("`@{key}` has no effect on `@unless(\"{kind}\")`"),
             format!("take `@{key}` away, or use the kind that it belongs to"),

@@ -31,6 +31,7 @@ mod manifest;
 mod mentions;
 mod model;
 mod moment;
+mod parsed;
 mod position;
 mod prepare;
 mod refute;

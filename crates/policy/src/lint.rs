@@ -12,6 +12,7 @@ use placet_domain::{Gate, GroupName, KeyPart, Limit, Measure, PolicyId, Timestam
 use crate::compare::Fingerprint;
 use crate::duty;
 use crate::mentions::{children, reads_only_the_caller};
+use crate::parsed::{annotation, condition_without_places};
 use crate::refute::Opening;
 use crate::rule::{Class, Head, Rule};
 
@@ -64,7 +65,7 @@ pub(crate) fn read(policy: &Policy) -> Result<(Rule, ActionConstraint), Vec<Comp
     let shadow = noted(read_mode(policy), &mut complaints).unwrap_or_default();
     match (id, class) {
         (Some(id), Some(class)) if complaints.is_empty() => {
-            let condition = unplaced(policy);
+            let condition = condition_without_places(policy);
             let rule = Rule {
                 id,
                 class,
@@ -76,27 +77,12 @@ pub(crate) fn read(policy: &Policy) -> Result<(Rule, ActionConstraint), Vec<Comp
                 of_calls: true,
                 shadow,
                 fingerprint: Fingerprint::of(policy),
-                reason: policy.annotation("reason").map(str::to_owned),
-                remedy: policy.annotation("remedy").map(str::to_owned),
+                reason: annotation(policy, "reason").map(str::to_owned),
+                remedy: annotation(policy, "remedy").map(str::to_owned),
             };
             Ok((rule, policy.action_constraint()))
         }
         _ => Err(complaints),
-    }
-}
-
-/// The condition without places in the source. The evaluator copies a counted reference to them with every value,
-/// and a decision does not tell them.
-pub(crate) fn unplaced(policy: &Policy) -> Option<Arc<Expr>> {
-    let placed: &cedar_policy_core::ast::Policy = policy.as_ref();
-    let json = policy.to_json().ok();
-    let again = json.and_then(|json| Policy::from_json(policy.id().clone().into(), json).ok());
-    match &again {
-        Some(again) => {
-            let again: &cedar_policy_core::ast::Policy = again.as_ref();
-            again.non_scope_constraints_arc().cloned()
-        }
-        None => placed.non_scope_constraints_arc().cloned(),
     }
 }
 
@@ -114,13 +100,13 @@ fn noted<T>(result: Result<T, Complaint>, complaints: &mut Vec<Complaint>) -> Op
 
 fn read_id(policy: &Policy) -> Result<PolicyId, Complaint> {
     let help = || "write `@id(\"…\")` before the policy: receipts and refusals name it".to_owned();
-    let id = policy.annotation("id").ok_or_else(|| ("the policy has no `@id`".to_owned(), help()))?;
+    let id = annotation(policy, "id").ok_or_else(|| ("the policy has no `@id`".to_owned(), help()))?;
     id.parse().map_err(|error: placet_domain::ParseNameError| (error.to_string(), help()))
 }
 
 /// Whether the policy is only tried.
 fn read_mode(policy: &Policy) -> Result<bool, Complaint> {
-    match policy.annotation("mode") {
+    match annotation(policy, "mode") {
         None => Ok(false),
         Some("shadow") => Ok(true),
         Some(other) => Err((
@@ -131,7 +117,7 @@ fn read_mode(policy: &Policy) -> Result<bool, Complaint> {
 }
 
 fn read_class(policy: &Policy, id: &PolicyId) -> Result<Class, Complaint> {
-    let unless = policy.annotation("unless");
+    let unless = annotation(policy, "unless");
     match (policy.effect(), unless) {
         (Effect::Permit, None) => {
             only_with(policy, &GATES_ONLY, "`@unless`")?;
@@ -166,7 +152,7 @@ fn read_class(policy: &Policy, id: &PolicyId) -> Result<Class, Complaint> {
 
 /// Refuses annotations that would be without effect where they stand.
 pub(crate) fn only_with(policy: &Policy, keys: &[&str], needed: &str) -> Result<(), Complaint> {
-    match keys.iter().find(|key| policy.annotation(key).is_some()) {
+    match keys.iter().find(|key| annotation(policy, key).is_some()) {
         Some(key) => Err((
             format!("`@{key}` has no effect here: it belongs to {needed}"),
             format!("take `@{key}` away, or add what it belongs to"),
@@ -181,19 +167,18 @@ fn read_gate(policy: &Policy, id: &PolicyId) -> Result<Gate, Complaint> {
     let help = || {
         "name the groups that are asked, for example `@approvers(\"sales-managers, security\")`".to_owned()
     };
-    let approvers = policy
-        .annotation("approvers")
+    let approvers = annotation(policy, "approvers")
         .ok_or_else(|| ("an approval gate without `@approvers`".to_owned(), help()))?;
     let approvers = approvers
         .split(',')
         .map(|name| name.trim().parse::<GroupName>())
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| (error.to_string(), help()))?;
-    let timeout = match policy.annotation("timeout") {
+    let timeout = match annotation(policy, "timeout") {
         Some(text) => duration(text)?,
         None => limits::APPROVAL_WAIT,
     };
-    let reason = policy.annotation("reason").map(str::to_owned);
+    let reason = annotation(policy, "reason").map(str::to_owned);
     Ok(Gate { policy: id.clone(), approvers, timeout, reason })
 }
 
@@ -216,11 +201,11 @@ fn read_limit(policy: &Policy, id: &PolicyId) -> Result<Limit, Complaint> {
     let told = |error: placet_domain::ParseLimitError| {
         (error.to_string(), "write for example `@limit(\"20/1h\") @key(\"agent,tool\")`".to_owned())
     };
-    let rate = policy.annotation("limit").ok_or_else(|| {
+    let rate = annotation(policy, "limit").ok_or_else(|| {
         let help = "say how much in which window, for example `@limit(\"20/1h\")`".to_owned();
         ("`@unless(\"rate_limit\")` without `@limit`".to_owned(), help)
     })?;
-    let measure = match policy.annotation("sum") {
+    let measure = match annotation(policy, "sum") {
         None => Measure::Calls,
         Some(path) if !path.is_empty() && path.split('.').all(|name| !name.trim().is_empty()) => {
             Measure::Sum(path.to_owned())
@@ -233,14 +218,14 @@ fn read_limit(policy: &Policy, id: &PolicyId) -> Result<Limit, Complaint> {
     Ok(Limit {
         policy: id.clone(),
         rate: rate.parse().map_err(told)?,
-        key: policy.annotation("key").map_or_else(|| Ok(Vec::new()), KeyPart::list).map_err(told)?,
+        key: annotation(policy, "key").map_or_else(|| Ok(Vec::new()), KeyPart::list).map_err(told)?,
         measure,
-        reason: policy.annotation("reason").map(str::to_owned),
+        reason: annotation(policy, "reason").map(str::to_owned),
     })
 }
 
 fn read_expiry(policy: &Policy) -> Result<Option<Timestamp>, Complaint> {
-    let Some(text) = policy.annotation("expires") else { return Ok(None) };
+    let Some(text) = annotation(policy, "expires") else { return Ok(None) };
     match text.parse::<jiff::Timestamp>() {
         Ok(moment) => Ok(Some(Timestamp::from_micros(moment.as_microsecond()))),
         Err(_) => Err((

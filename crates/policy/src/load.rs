@@ -1,9 +1,12 @@
 //! From texts to a snapshot: parse, lint, validate strictly, index. Nothing is skipped, and every finding is told.
 
+mod validator;
+
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use cedar_policy::{
-    ActionConstraint, Policy, PolicyId, PolicySet, Schema, ValidationMode, ValidationWarning, Validator,
+    ActionConstraint, Policy, PolicyId, PolicySet, ValidationMode, ValidationWarning, Validator,
 };
 use miette::Diagnostic;
 use placet_domain::PolicyRevision;
@@ -12,6 +15,7 @@ use crate::index::{Index, Place, Reach};
 use crate::mentions::Mentions;
 use crate::model::{APPROVE, GRANT, Model};
 use crate::moment::Constructors;
+use crate::parsed::annotation;
 use crate::position::Lines;
 use crate::rule::Rule;
 use crate::{Finding, LoadErrors, PolicyConfig, PolicySource, Snapshot, guard, lint};
@@ -59,11 +63,11 @@ fn read_set(
     let mut findings = Vec::new();
     let mut model = Model::new(config, &mut findings);
     let text = model.schema();
-    let schema = read_schema(&text, &mut findings);
+    let validator = read_schema(&text, &mut findings);
     let mut loader = Loader { findings, ..Loader::default() };
     let read = loader.read_all(sources);
-    if let Some(schema) = schema {
-        loader.validate(&read, schema);
+    if let Some(validator) = validator {
+        loader.validate(&read, &validator);
     }
     if !loader.findings.is_empty() {
         return Err(LoadErrors::new(loader.findings));
@@ -129,9 +133,9 @@ fn bare(model: Model, mentions: Mentions, schema: String, config: &PolicyConfig)
     }
 }
 
-fn read_schema(text: &str, findings: &mut Vec<Finding>) -> Option<Schema> {
-    match Schema::from_cedarschema_str(text) {
-        Ok((schema, _)) => Some(schema),
+fn read_schema(text: &str, findings: &mut Vec<Finding>) -> Option<Arc<Validator>> {
+    match validator::of_schema(text) {
+        Ok(validator) => Some(validator),
         Err(error) => {
             let help = error.help().map(|help| format!(": {help}")).unwrap_or_default();
             findings.push(Finding::of_config(
@@ -233,7 +237,7 @@ impl<'a> Loader<'a> {
         policy: &Policy,
     ) -> Option<Read> {
         let (line, column) = lines.locate(offset);
-        let id = policy.annotation("id");
+        let id = annotation(policy, "id");
         let mut complain = |message, help| {
             self.findings.push(finding(&source.name, Some((line, column)), id, message, Some(help)));
         };
@@ -256,7 +260,7 @@ impl<'a> Loader<'a> {
     }
 
     /// Cedar's strict validation. What can never be true is an error as well.
-    pub(crate) fn validate(&mut self, read: &[Read], schema: Schema) {
+    pub(crate) fn validate(&mut self, read: &[Read], validator: &Validator) {
         let set = match PolicySet::from_policies(read.iter().map(|one| one.policy.clone())) {
             Ok(set) => set,
             Err(error) => {
@@ -265,7 +269,7 @@ impl<'a> Loader<'a> {
                 return;
             }
         };
-        let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
+        let result = validator.validate(&set, ValidationMode::Strict);
         for error in result.validation_errors() {
             let found = self.located(error.policy_id(), error, None);
             self.findings.push(found);

@@ -7,6 +7,7 @@ use placet_domain::PolicyId;
 use crate::condition::Condition;
 use crate::load::{Loader, on_a_stack_of_its_own};
 use crate::model::{APPROVE, GRANT};
+use crate::parsed;
 use crate::position::Lines;
 use crate::rule::{Class, Rule};
 use crate::{LoadErrors, PolicyConfig, PolicySource, Snapshot};
@@ -163,7 +164,7 @@ fn read_texts(sources: &[PolicySource]) -> Vec<RuleText> {
                     Some(uids.iter().map(|uid| uid.id().unescaped().to_owned()).collect())
                 }
             },
-            meaning: one.policy.to_json().map(|json| json.to_string()).unwrap_or_default(),
+            meaning: parsed::to_json(&one.policy).map(|json| json.to_string()).unwrap_or_default(),
             condition: Condition::of(policy.non_scope_constraints(), &lines, line),
         }
     };

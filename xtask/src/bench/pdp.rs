@@ -63,8 +63,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     println!("{turn} reloads of {} policies", text.matches("@id").count());
     let held = hold(&beside, &quiet, &reloading, quick);
     // Beside a client and under one second's reloads, cores are shared; alone it is seen whether a decision waits.
-    let seconds: &[&str] = if quick { &["--seconds", "4"] } else { &[] };
-    let stalls = super::example("placet-engine", "bench_reload", seconds, quick);
+    let turns: &[&str] = if quick { &["--turns", "3"] } else { &[] };
+    let stalls = super::example("placet-engine", "bench_reload", turns, quick);
     held.and(stalls).and(super::flat(arguments))
 }
 

@@ -141,7 +141,7 @@ fn by_our_rules(set: &PolicySet, request: &Request, entities: &Entities) -> Said
     let (mut grants, mut forbids, mut errors) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for policy in set.policies() {
         let inner: &Policy = policy.as_ref();
-        let condition = crate::lint::unplaced(policy);
+        let condition = crate::parsed::condition_without_places(policy);
         let rule = Rule {
             id: policy.id().to_string().parse().unwrap(),
             class: Class::Veto,
