@@ -70,7 +70,7 @@ pub(crate) fn run(options: &[String]) -> Result<(), Failure> {
     let rate = number("--rate", RATE).max(1);
     let exchanged = scene.exchange(Duration::from_secs(number("--seconds", SECONDS)), rate, callers)?;
     let large = scene.large(number("--policies", POLICIES), callers)?;
-    let mut wrong = exchanged.wrong;
+    let mut wrong = exchanged.wrong.clone();
     let mut told = String::new();
     let receipts = scene.receipts(&exchanged.revisions, &mut wrong, &mut told)?;
     if exchanged.rate() < rate as f64 * ENOUGH {
@@ -97,11 +97,13 @@ pub(crate) fn run(options: &[String]) -> Result<(), Failure> {
         receipts.last().unwrap_or(&0)
     );
     println!(
-        "a set of {} policies in force after {:.1} s; {} calls meanwhile, the longest {:.1} ms (median {:.1} ms)",
+        "a set of {} policies in force after {:.1} s; {} calls meanwhile, the longest {:.1} ms, ended after {:.1} s \
+         (median {:.1} ms)",
         large.policies,
         large.took.as_secs_f64(),
         large.calls,
         large.longest.as_secs_f64() * 1e3,
+        large.ended.as_secs_f64(),
         large.median.as_secs_f64() * 1e3,
     );
     println!("replayed under the revisions that receipts name: {told}");
@@ -135,6 +137,8 @@ struct Large {
     took: Duration,
     calls: usize,
     longest: Duration,
+    /// When the longest ended, from the wish on.
+    ended: Duration,
     median: Duration,
 }
 
@@ -238,12 +242,14 @@ impl Scene {
         let from = Instant::now();
         self.promote("large", &text)?;
         let to = Instant::now();
-        let mut took: Vec<Duration> =
-            load.end().iter().filter(|call| call.begun < to && call.ended > from).map(Call::took).collect();
-        took.sort_unstable();
-        let longest = took.last().copied().unwrap_or_default();
-        let median = took.get(took.len() / 2).copied().unwrap_or_default();
-        Ok(Large { policies, took: to - from, calls: took.len(), longest, median })
+        let mut calls = load.end();
+        calls.retain(|call| call.begun < to && call.ended > from);
+        calls.sort_by_key(Call::took);
+        let took = |call: Option<&Call>| call.map(Call::took).unwrap_or_default();
+        let (median, longest) = (took(calls.get(calls.len() / 2)), calls.last());
+        let ended = longest.map(|call| call.ended.saturating_duration_since(from)).unwrap_or_default();
+        let longest = took(longest);
+        Ok(Large { policies, took: to - from, calls: calls.len(), longest, ended, median })
     }
 
     /// Each receipt against the set that it names.

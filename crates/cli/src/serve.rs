@@ -104,6 +104,13 @@ pub(crate) enum ServeError {
     Read(#[from] placet_engine::ports::StoreError),
 }
 
+/// Where others come in, and what runs for it.
+struct Doors {
+    address: SocketAddr,
+    welcome: Option<String>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
 /// Puts the parts together and serves.
 pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeError> {
     // The home: keys, registry and ledger of one node, used by one process.
@@ -160,14 +167,26 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
 
     // The doors, last.
     let (stop, stopped) = watch::channel(false);
+    let control = control(&engine, &config, home, &store, (&ledger, &ledger_port))?;
+    let Doors { address, welcome, tasks } = open_doors(&engine, control, config, stopped).await?;
+    let socket = home.join("run/control.sock");
+    Ok(Running { address, socket, welcome, stop, tasks, connectors, store, ledger, _lock: lock })
+}
+
+/// Listens for agents, operators and people, and begins what goes on beside them.
+async fn open_doors(
+    engine: &Arc<Engine>,
+    control: Control,
+    config: Config,
+    stopped: watch::Receiver<bool>,
+) -> Result<Doors, ServeError> {
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|source| ServeError::Bind { address: config.listen, source })?;
     let address = listener.local_addr().unwrap_or(config.listen);
-    let socket = home.join("run/control.sock");
-    let control = control(&engine, &config, home, &store, (&ledger, &ledger_port))?.bind().await?;
+    let control = control.bind().await?;
     let welcome = welcome(&control, &config).await?;
-    let gateway = gateway(&engine, &config, address);
+    let gateway = gateway(engine, &config, address);
     let control_stop = wait(stopped.clone());
     let mut tasks = Vec::from_iter(envoys(&gateway, &config, wait(stopped.clone())).await?);
     tasks.extend([
@@ -179,9 +198,9 @@ pub(crate) async fn start(config: Config, home: &Path) -> Result<Running, ServeE
         }),
         tokio::spawn(upkeep::watch_tools(engine.clone(), config.clone(), wait(stopped.clone()))),
         tokio::spawn(upkeep::watch_agents(engine.clone(), config.people.clone(), wait(stopped.clone()))),
-        tokio::spawn(upkeep::watch_policies(engine, config, wait(stopped))),
+        tokio::spawn(upkeep::watch_policies(engine.clone(), config, wait(stopped))),
     ]);
-    Ok(Running { address, socket, welcome, stop, tasks, connectors, store, ledger, _lock: lock })
+    Ok(Doors { address, welcome, tasks })
 }
 
 /// Opens the ledger and, after a crash, finishes a change of its key.
