@@ -154,12 +154,13 @@ fn calls(actor: &Actor, over: &AtomicBool) -> Outcome<Turns> {
         let started = Instant::now();
         let reply = runtime.block_on(actor.calls("crm.update_deal", r#"{"amount":500,"stage":"new"}"#));
         let whole = started.elapsed();
+        let on_processor = Account::on_processor()?;
         let after = Account::now()?;
         if !matches!(reply, Reply::Answered { .. }) {
             return Err(format!("refused: {reply:?}").into());
         }
         let own = match after.sleeps == before.sleeps {
-            true => after.on_processor.saturating_sub(before.on_processor),
+            true => on_processor.saturating_sub(before.on_processor),
             false => whole.saturating_sub(after.ready.saturating_sub(before.ready)),
         };
         turn.slept += usize::from(after.sleeps != before.sleeps);
@@ -180,13 +181,17 @@ struct Account {
 }
 
 impl Account {
+    fn on_processor() -> Outcome<Duration> {
+        Ok(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).try_into()?)
+    }
+
     fn now() -> Outcome<Self> {
         let scheduled = fs::read_to_string("/proc/thread-self/schedstat")?;
         let ready = scheduled.split_whitespace().nth(1).ok_or("schedstat has no second field")?;
         let status = fs::read_to_string("/proc/thread-self/status")?;
         let sleeps = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
         let sleeps = sleeps.ok_or("the status tells of no context switches")?.trim().parse()?;
-        let on_processor = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).try_into()?;
+        let on_processor = Self::on_processor()?;
         Ok(Self { on_processor, ready: Duration::from_nanos(ready.parse()?), sleeps })
     }
 }
