@@ -71,7 +71,9 @@ fn example(package: &str, name: &str, options: &[&str], quick: bool) -> Result<(
     let mut run = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     run.current_dir(tree::root())
         .args(["run", "--release", "--quiet", "--locked", "--package", package, "--example", name, "--"])
-        .args(options);
+        .args(options)
+        // As `placet up` sets it for itself.
+        .env("MIMALLOC_PURGE_DELAY", "0");
     let finished = process::finish(&mut run, &folder.join("bench.log"), MEASURING)?;
     println!("{}", finished.output);
     match finished.code {

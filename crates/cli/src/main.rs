@@ -1,5 +1,6 @@
 //! The one binary. Reads arguments, starts the parts, maps results to exit codes; it holds no logic.
 
+mod allocator;
 mod archive;
 mod backstage;
 mod client;
@@ -32,9 +33,6 @@ use std::{
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::{exit::Exit, failure::Failure};
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Placet stands between AI agents and the tools they call. Each action is allowed, denied, or put to a person,
 /// and leaves a signed receipt.
@@ -85,6 +83,9 @@ fn main() -> Exit {
     // One TLS provider for the whole process, before anything can ask for it.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let command = Placet::parse().command;
+    if let Command::Up(_) = command {
+        allocator::give_back_at_once();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return end(Err(Failure::of("the runtime does not start")(error))),

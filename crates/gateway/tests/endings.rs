@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use placet_domain::{ConnectorName, HaltTarget, Json, Object, ToolCall, ToolDefinition, ToolName};
 use placet_engine::{
-    Passage, PassageKind, Placet,
+    GrantWish, Passage, PassageKind, Placet,
     ports::{
         Answered, ConnectError, Connectors, Link, Passed, Performed, Relay, RelayFrame, UpstreamSession,
     },
@@ -105,11 +105,12 @@ struct Door {
 
 impl Door {
     async fn open() -> Self {
-        let mut world = World::new()
-            .tool("crm.update_deal", r#"{"type":"object"}"#)
-            .policies(r#"@id("all") permit (principal, action, resource);"#)
-            .open()
-            .await;
+        Self::with(r#"@id("all") permit (principal, action, resource);"#).await
+    }
+
+    async fn with(policies: &str) -> Self {
+        let world = World::new().tool("crm.update_deal", r#"{"type":"object"}"#).policies(policies);
+        let mut world = world.person("sue", &["security"]).open().await;
         let upstream = Arc::new(Slow {
             connectors: world.connectors.clone(),
             speaks: AtomicBool::new(false),
@@ -352,6 +353,36 @@ async fn a_stream_ends_when_the_time_of_its_run_is_over() {
     tokio::time::sleep(A_SECOND).await;
     let rest = answer.rest().await;
     assert!(rest.contains("PL-1003"), "{rest}");
+    door.upstream.answers.add_permits(1);
+    door.outcomes(1).await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_the_grant_it_runs_by_is_over() {
+    let door = Door::with(include_str!("../../../policies/grants.cedar")).await;
+    door.upstream.speaks.store(true, Ordering::SeqCst);
+    let actor = door.world.agent("billing").life(Duration::from_secs(3600)).start().await;
+    let engine = &door.world.engine;
+    let wish = GrantWish {
+        agent: actor.instance.agent.clone(),
+        instance: Some(actor.instance.id),
+        connector: "crm".parse().unwrap(),
+        tools: vec!["update_deal".parse().unwrap()],
+        resource: None,
+        lasts: Duration::from_secs(60),
+        justification: "INC-4451".to_owned(),
+        asked_by: None,
+    };
+    let asked = engine.ask_grant(wish).await.unwrap();
+    let grant = engine.answer_grant(asked.id, true, &"sue".parse().unwrap(), "fine").await.unwrap();
+    let mut answer = door.call(&actor).await;
+    answer.head().await;
+    answer.up_to("notifications/progress").await;
+    door.world.clock.set(grant.expires);
+    // Nobody looks at a clock more often than every second.
+    tokio::time::sleep(A_SECOND).await;
+    let rest = answer.rest().await;
+    assert!(rest.contains("PL-1251") && rest.contains(r#""isError":true"#), "{rest}");
     door.upstream.answers.add_permits(1);
     door.outcomes(1).await;
 }

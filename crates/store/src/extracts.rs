@@ -12,6 +12,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
     },
+    thread,
     time::Duration,
 };
 
@@ -25,6 +26,8 @@ use placet_engine::ports::{Entropy, Extracts, PendingExtract, StoreError};
 
 /// Extracts that may wait for the writer. More are lost, and counted.
 const WAITING: usize = 16_384;
+/// How long the writer leaves extracts to gather.
+const LOOK: Duration = Duration::from_millis(5);
 /// Largest frame, bytes: a call's arguments fit.
 const FRAME: usize = 16 * 1024 * 1024;
 const NONCE: usize = 12;
@@ -83,7 +86,7 @@ impl FileExtracts {
             lost: lost.clone(),
             writing: writing.clone(),
         };
-        std::thread::Builder::new().name("extracts".to_owned()).spawn(move || writer.work(&orders))?;
+        thread::Builder::new().name("extracts".to_owned()).spawn(move || writer.work(&orders))?;
         Ok(Self { folder: folder.to_owned(), key, sender, lost, writing })
     }
 
@@ -195,9 +198,14 @@ impl Writer {
                 Ok(order) => order,
                 Err(TryRecvError::Empty) => {
                     self.settle();
-                    match orders.recv() {
+                    // Whoever hands over would have to wake a thread that waits: under load it looks by itself.
+                    thread::sleep(LOOK);
+                    match orders.try_recv() {
                         Ok(order) => order,
-                        Err(_) => return,
+                        Err(_) => match orders.recv() {
+                            Ok(order) => order,
+                            Err(_) => return,
+                        },
                     }
                 }
                 Err(TryRecvError::Disconnected) => return self.settle(),

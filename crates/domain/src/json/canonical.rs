@@ -1,5 +1,7 @@
 //! RFC 8785 (JSON Canonicalization Scheme): one value, one spelling.
 
+use std::cmp::Ordering;
+
 use super::{Json, Number, Object};
 
 impl Json {
@@ -38,13 +40,9 @@ impl Object {
     /// Appends the object in RFC 8785 form: members sorted by the UTF-16 code units of their keys.
     pub fn write_canonical(&self, text: &mut String) {
         let mut members: Vec<(&str, &Json)> = self.members().collect();
-        members.sort_unstable_by(|(left, _), (right, _)| {
-            if left.is_ascii() && right.is_ascii() {
-                left.cmp(right)
-            } else {
-                left.encode_utf16().cmp(right.encode_utf16())
-            }
-        });
+        if !members.is_sorted_by(|(left, _), (right, _)| in_order(left, right).is_le()) {
+            members.sort_unstable_by(|(left, _), (right, _)| in_order(left, right));
+        }
         text.push('{');
         for (place, (key, value)) in members.into_iter().enumerate() {
             if place > 0 {
@@ -68,11 +66,28 @@ impl Number {
     }
 }
 
+fn in_order(left: &str, right: &str) -> Ordering {
+    match left.is_ascii() && right.is_ascii() {
+        true => left.cmp(right),
+        false => left.encode_utf16().cmp(right.encode_utf16()),
+    }
+}
+
+fn is_escaped(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
 fn write_string(string: &str, text: &mut String) {
     text.push('"');
+    // Without a way out of the loop many bytes are looked at in one step, and most strings hold nothing to escape.
+    if !string.bytes().fold(false, |found, byte| found | is_escaped(byte)) {
+        text.push_str(string);
+        text.push('"');
+        return;
+    }
     let mut plain = 0;
     for (place, byte) in string.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+        if !is_escaped(byte) {
             continue;
         }
         // Escaped bytes are ASCII, so both ends are character borders.
