@@ -61,7 +61,8 @@ const CHECKS: &[Check] = &[
     ("race", "races for one approval, and all that must not use it [--trials N]", race::run),
     (
         "reload",
-        "policies exchanged under load, each receipt against the revision it names [--seconds N] [--callers N] [--policies N]",
+        "policies exchanged under load, each receipt against the revision it names [--seconds N] [--rate N] [--callers N] \
+         [--policies N]",
         reload::run,
     ),
     (
