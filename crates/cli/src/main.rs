@@ -83,9 +83,6 @@ fn main() -> Exit {
     // One TLS provider for the whole process, before anything can ask for it.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let command = Placet::parse().command;
-    if let Command::Up(_) = command {
-        allocator::give_back_at_once();
-    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return end(Err(Failure::of("the runtime does not start")(error))),
@@ -110,6 +107,8 @@ async fn run(command: Command) -> Result<Exit, Failure> {
 
 async fn serve_until_told(up: Up) -> Result<Exit, Failure> {
     let telemetry = telemetry::Telemetry::start(up.json_logs, "info");
+    // Before anything is opened: the program begins again.
+    allocator::give_back_at_once();
     let config = config::Config::read(&up.config)?;
     let home = up.home.unwrap_or_else(|| up.config.parent().unwrap_or(Path::new(".")).join(".placet"));
     let running = serve::start(config, &home).await?;

@@ -5,7 +5,8 @@
 //! lock, which the call sleeps for. What is neither is the machine's: a reload takes one of its cores, and a virtual
 //! machine has its cores taken away. So a call that never slept (`voluntary_ctxt_switches`) counts with its time
 //! on the processor, and any other with its whole time except the wait for a core (`schedstat`). The longest call of
-//! each turn is held against that of the others: a stall of ours comes with every reload, one of the machine with some.
+//! each turn is told too: a stall of ours comes with every reload, one of the machine with some. The bar is about the
+//! longest call of all, whatever made it long.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::{
@@ -59,7 +60,7 @@ impl Turns {
     }
 
     /// The median of the longest calls of all turns.
-    fn longest(&mut self) -> Duration {
+    fn usual_longest(&mut self) -> Duration {
         at(&mut self.longest, 5_000)
     }
 
@@ -118,17 +119,18 @@ fn main() -> Outcome<()> {
     );
     println!("{}", quiet.line("quiet"));
     println!("{}", reloading.line("reloading"));
-    let added = reloading.longest().saturating_sub(quiet.longest());
+    let longest = |turns: &Turns| turns.longest.iter().max().copied().unwrap_or_default();
+    let added = longest(&reloading).saturating_sub(longest(&quiet));
     println!(
         "{turns} reloads of 10,000 policies, {} ms each in the median",
         at(&mut took, 5_000).as_millis()
     );
     println!(
-        "the longest call of a turn, in the median: {} us in peace, {} us under a reload, {} us more (bar 1,000)",
-        quiet.longest().as_micros(),
-        reloading.longest().as_micros(),
-        added.as_micros()
+        "the longest call of a turn, in the median: {} us in peace, {} us under a reload",
+        quiet.usual_longest().as_micros(),
+        reloading.usual_longest().as_micros(),
     );
+    println!("reloads added {} us to the longest call of all (bar 1,000)", added.as_micros());
     if added <= BAR { Ok(()) } else { Err("a bar does not hold".into()) }
 }
 

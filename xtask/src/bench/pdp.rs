@@ -65,7 +65,24 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     // Beside a client and under one second's reloads, cores are shared; alone it is seen whether a decision waits.
     let turns: &[&str] = if quick { &["--turns", "3"] } else { &[] };
     let stalls = super::example("placet-engine", "bench_reload", turns, quick);
-    held.and(stalls).and(super::flat(arguments))
+    together([held, stalls, super::flat(arguments)])
+}
+
+/// What all parts came to: none hides another, and a part that could not be measured is no missed bar.
+fn together<const N: usize>(parts: [Result<(), Failure>; N]) -> Result<(), Failure> {
+    let (mut missed, mut broke) = (Vec::new(), Vec::new());
+    for part in parts {
+        match part {
+            Ok(()) => {}
+            Err(Failure::Missed(why)) => missed.push(why),
+            Err(other) => broke.push(other.to_string()),
+        }
+    }
+    match (broke.is_empty(), missed.is_empty()) {
+        (true, true) => Ok(()),
+        (true, false) => Err(Failure::Missed(missed.join("; "))),
+        (false, _) => Err(Failure::Broke([broke, missed].concat().join("; "))),
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the figures of the check")]
